@@ -1,0 +1,59 @@
+"""What can go wrong, each kind with its exit code and a next step for the user.
+
+Everything a user can meet is a `RescliError`; `rescli.cli` turns it into one or two lines and an exit code. Any other
+exception is a bug in rescli.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class RescliError(Exception):
+    """Something failed. `message` says what and where, `hint` what to do next (may be empty). Exit code 1."""
+
+    exit_code: ClassVar[int] = 1
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+    def __str__(self) -> str:
+        return f"{self.message}\n{self.hint}" if self.hint else self.message
+
+
+class UsageError(RescliError):
+    """The command line, the environment or a configuration file asks for something that makes no sense. Exit code 2."""
+
+    exit_code = 2
+
+
+class DataError(RescliError):
+    """A data set is missing or damaged. Exit code 3."""
+
+    exit_code = 3
+
+
+class StoreError(RescliError):
+    """A run store cannot be read or written, or another process holds it. Exit code 4."""
+
+    exit_code = 4
+
+
+class BackendError(RescliError):
+    """A backend or device is not available here, or cannot do what was asked of it. Exit code 5."""
+
+    exit_code = 5
+
+
+class StoppedEarly(RescliError):
+    """A signal asked the run to stop; a checkpoint was written and the run can go on. Exit code 75 (EX_TEMPFAIL)."""
+
+    exit_code = 75
+
+
+class Interrupted(RescliError):
+    """Ctrl-C. Exit code 130."""
+
+    exit_code = 130
