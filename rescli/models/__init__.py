@@ -1,0 +1,1 @@
+"""The paper's networks: `spec` and `layers` say what a net is, without torch; `resnet` builds it."""

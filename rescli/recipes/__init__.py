@@ -1,0 +1,1 @@
+"""How the paper trained: frozen dataclasses and schedules. No torch."""

@@ -1,0 +1,35 @@
+"""The learning rate of every iteration (Sec. 4.2)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, kw_only=True)
+class Schedule:
+    """A constant learning rate divided at milestones, after a warm-up that ends when the training error has fallen.
+
+    "We start with a learning rate of 0.1, divide it by 10 at 32k and 48k iterations, and terminate training at 64k." For
+    n = 18: "0.01 to warm up the training until the training error is below 80% (about 400 iterations), and then go back".
+    The paper does not say over how many images that error is taken; here it is over windows of `warmup_window`
+    iterations, 1/640 of the run (100 of 64k), and a warm-up ends at the end of a window.
+    """
+
+    iterations: int
+    learning_rate: float
+    milestones: tuple[int, ...]
+    divisor: float
+    warmup_lr: float | None
+    warmup_error: float
+    warmup_window: int
+
+    def at(self, iteration: int, *, warming_up: bool) -> float:
+        """The learning rate of `iteration` (counted from 0)."""
+        passed = sum(iteration >= milestone for milestone in self.milestones)
+        rate = self.learning_rate / self.divisor**passed
+        # A net that never gets below the error is not held above the schedule for it.
+        return min(rate, self.warmup_lr) if warming_up and self.warmup_lr is not None else rate
+
+    def ends_warmup(self, error: float) -> bool:
+        """Whether a training error (in %) over a window ends the warm-up."""
+        return error < self.warmup_error
