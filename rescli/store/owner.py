@@ -1,0 +1,119 @@
+"""Who works on a run: a few facts beside the lock, written by the holder for everybody else to read."""
+
+from __future__ import annotations
+
+import getpass
+import json
+import os
+import shlex
+import socket
+import sys
+import time
+from contextlib import suppress
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+from rescli.store.files import NEW, OWNER, beside, real
+
+_CLOCK_SLACK_S = 2.0  # the start of a process is derived from the boot time, which moves when the clock is set
+_MAX_BYTES = 64 << 10
+
+
+@dataclass(frozen=True, kw_only=True)
+class Holder:
+    """The process that holds a run.
+
+    `started` is when the process began (seconds since 1970), `since` when it took the lock (UTC, text). `alive` is None for a
+    process on another host, of which only its own last word is known.
+    """
+
+    pid: int
+    started: float
+    host: str
+    user: str
+    command: str
+    since: str
+    alive: bool | None = None
+
+    def __str__(self) -> str:
+        unsure = "; unknown whether it still runs" if self.alive is None else ""
+        return f"process {self.pid} of {self.user} on {self.host} ({self.command}, since {self.since}{unsure})"
+
+
+def holder(path: Path | str) -> Holder | None:
+    """Who works on the run at `path` now; None when nobody does, or when nobody said so.
+
+    Looks only at what the holder wrote and at the process table. It does not touch the lock: even a short look with the lock
+    in hand could make a trainer fail that starts at that moment.
+    """
+    said = last_holder(path)
+    if said is None or said.host != socket.gethostname():
+        return said
+    return replace(said, alive=True) if _runs(said) else None
+
+
+def last_holder(path: Path | str) -> Holder | None:
+    """Who took the run at `path` last and did not give it back, dead or alive; None if unknown."""
+    with suppress(OSError, ValueError, TypeError, KeyError, RecursionError):
+        with beside(real(path), OWNER).open("rb") as file:
+            said = json.loads(file.read(_MAX_BYTES))
+        return Holder(
+            pid=int(said["pid"]),
+            started=float(said["started"]),
+            host=str(said["host"])[:300],
+            user=str(said["user"])[:300],
+            command=str(said["command"])[:300],
+            since=str(said["since"])[:300],
+        )
+    return None
+
+
+def announce(path: Path, command: str | None = None) -> None:
+    """Write who this process is. What cannot be written is only missing from messages, so errors are passed over."""
+    import psutil
+
+    with suppress(OSError):
+        me = Holder(
+            pid=os.getpid(),
+            started=psutil.Process().create_time(),
+            host=socket.gethostname(),
+            user=_user(),
+            command=command or command_line(),
+            since=time.strftime("%Y-%m-%d %H:%M:%SZ", time.gmtime()),
+        )
+        facts = {name: value for name, value in asdict(me).items() if name != "alive"}
+        owner = beside(path, OWNER)
+        step = beside(owner, NEW)
+        step.write_text(json.dumps(facts) + "\n")
+        step.replace(owner)
+
+
+def retract(path: Path) -> None:
+    """Remove what `announce` wrote."""
+    with suppress(OSError):
+        beside(path, OWNER).unlink(missing_ok=True)
+
+
+def command_line() -> str:
+    """The command line of this process as a user would type it, at most 200 characters."""
+    text = shlex.join([Path(sys.argv[0] or "python").name, *sys.argv[1:]])
+    return text if len(text) <= 200 else text[:197] + "..."
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError):  # a container whose user has no name
+        return f"user {os.getuid()}"
+
+
+def _runs(said: Holder) -> bool:
+    """Whether the process that wrote `said` on this host still runs; its number may belong to another one by now."""
+    import psutil
+
+    try:
+        process = psutil.Process(said.pid)
+        same = abs(process.create_time() - said.started) < _CLOCK_SLACK_S
+        return same and bool(process.status() != psutil.STATUS_ZOMBIE)
+    except (psutil.Error, ValueError, OverflowError):
+        return False

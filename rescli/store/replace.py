@@ -1,0 +1,127 @@
+"""Putting a store in place: written beside the old one and renamed over it, so that every moment has a complete store."""
+
+# ruff: noqa: PTH104, PTH108, PTH116 - system calls under their own names: their order is what this file is about
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from rescli.errors import StoreError
+from rescli.store.files import NEW, PREVIOUS, beside, read_whole, real
+from rescli.store.header import read_header
+from rescli.store.problems import DamagedStore, MissingStore, way_out, why
+
+# What `link` answers where the file system has no hard links, or where one may not be made (fs.protected_hardlinks).
+_NO_LINKS = {errno.EPERM, errno.EOPNOTSUPP, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK, errno.EACCES, errno.EINVAL}
+# What `fsync` of a folder answers where the file system has no such thing.
+_NO_FOLDER_SYNC = {errno.EINVAL, errno.EOPNOTSUPP, errno.ENOTSUP, errno.ENOSYS, errno.EBADF, errno.EACCES}
+
+
+def replace(path: Path | str, data: bytes) -> None:
+    """Put the complete store `data` (from `encode`) in place of the one at `path`, which becomes the previous generation.
+
+    Returns when the disk has it. Raises `StoreError` when it cannot be written; the store at `path` is then what it was. A file
+    that is no run store, or one of a newer rescli, is never overwritten.
+    """
+    target = real(path)
+    try:
+        read_header(target)
+    except MissingStore:
+        install(target, data, keep=None)
+    except DamagedStore:
+        install(target, data, keep=None)  # a damaged store must not push out an intact previous generation
+    else:
+        install(target, data, keep=PREVIOUS)
+
+
+def install(target: Path, data: bytes, *, keep: str | None) -> None:
+    """Write `data` durably under the name `target` in one step; the file there lives on as `target` + `keep`."""
+    new = beside(target, NEW)
+    with _old_one_stays(target, new):
+        _write(new, data, like=target)
+        if keep:
+            _keep(target, beside(target, keep))
+        os.rename(new, target)
+    try:
+        _sync_folder(target.parent)
+    except OSError as error:
+        raise StoreError(
+            f"{target}: written, but the disk does not confirm it: {why(error)}", way_out(error)
+        ) from error
+
+
+@contextmanager
+def _old_one_stays(target: Path, new: Path) -> Iterator[None]:
+    """Remove what was half written when anything goes wrong, and say what is left in words."""
+    try:
+        yield
+    except BaseException as error:
+        with suppress(OSError):
+            os.unlink(new)
+        if not isinstance(error, OSError | MemoryError):
+            raise
+        try:
+            left = f"the last good store ({read_header(target).generation}) stays"
+        except StoreError:
+            left = "there is no earlier store"
+        raise StoreError(f"{target}: could not be written: {why(error)}; {left}", way_out(error)) from error
+
+
+def _write(path: Path, data: bytes, *, like: Path) -> None:
+    """A new file with these bytes, on the disk when this returns. Takes over the permissions of `like`, if that exists."""
+    # Removed, not truncated: a file left by a killed writer may have a second name under which it must live on.
+    with suppress(FileNotFoundError):
+        os.unlink(path)
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
+    try:
+        with suppress(OSError):
+            os.fchmod(descriptor, os.stat(like).st_mode & 0o777)
+        rest = memoryview(data)
+        while rest:
+            rest = rest[os.write(descriptor, rest) :]
+        os.fsync(descriptor)
+    except BaseException:
+        with suppress(OSError):
+            os.close(descriptor)
+        raise
+    os.close(descriptor)  # some file systems report a full quota only here
+
+
+def _keep(target: Path, kept: Path) -> None:
+    """Give the file `target` the second name `kept`, in place of what had that name."""
+    step = beside(kept, NEW)
+    with suppress(FileNotFoundError):
+        os.unlink(step)
+    try:
+        os.link(target, step)
+    except OSError as error:
+        if error.errno not in _NO_LINKS:
+            raise
+        try:
+            _write(step, read_whole(target), like=target)
+        except BaseException:
+            with suppress(OSError):
+                os.unlink(step)
+            raise
+    os.rename(step, kept)
+    # Renaming one name of a file onto another name of the same file does nothing and leaves both: that happens when a writer
+    # was killed between the two renames and `kept` is `target` already.
+    with suppress(FileNotFoundError):
+        os.unlink(step)
+
+
+def _sync_folder(folder: Path) -> None:
+    """Make the renames in a folder durable, where the file system can."""
+    try:
+        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+    except OSError as error:
+        if error.errno not in _NO_FOLDER_SYNC:
+            raise

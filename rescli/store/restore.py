@@ -1,0 +1,37 @@
+"""Putting the previous generation of a damaged store back."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from rescli.errors import StoreError
+from rescli.store.files import DAMAGED, exists, previous_of, read_whole, real
+from rescli.store.header import Header, read_header
+from rescli.store.lock import RunLock
+from rescli.store.problems import DamagedStore, MissingStore
+from rescli.store.reader import verify
+from rescli.store.replace import install
+
+
+def restore(path: Path | str) -> Header:
+    """Make the previous generation the store at `path` again and return its header.
+
+    The damaged file is kept as `run.h5.damaged`, the previous generation stays too. Raises `StoreError` when the store is
+    intact or no store at all, when there is no intact previous generation, or when another process holds the run.
+    """
+    path = Path(path)
+    with RunLock(path):
+        try:
+            intact = verify(path)
+        except (MissingStore, DamagedStore):
+            previous = previous_of(path)
+            if not exists(previous):
+                raise StoreError(f"{path}: there is no previous generation to restore", "") from None
+            verify(previous)
+            keep = DAMAGED if exists(real(path)) else None
+            install(real(path), read_whole(previous), keep=keep)
+            return read_header(path)
+        raise StoreError(
+            f"{path}: intact ({intact.header.generation}), so nothing was restored",
+            "To go back a generation all the same, copy the file with .prev at its end.",
+        )
