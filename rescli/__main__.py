@@ -1,0 +1,6 @@
+"""`python -m rescli`."""
+
+from rescli.cli import main
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,58 @@
+"""Following a run from another process, by reading its store whenever it was replaced."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rescli.store.listing import Listed, list_runs
+
+
+@dataclass(frozen=True, kw_only=True)
+class Moment:
+    """A run as its store and its process are at one time. Errors in %."""
+
+    listed: Listed
+
+    def to_dict(self) -> dict[str, Any]:
+        """As a JSON document."""
+        error = self.listed.error or None
+        return {**self.listed.summary, "path": str(self.listed.path), "status": self.listed.status, "error": error}
+
+    def line(self) -> str:
+        """In one line."""
+        summary = self.listed.summary
+        if self.listed.error:
+            return self.listed.error
+        errors = [
+            f"{name} error {summary[f'{name}_error']:.2f} %"
+            for name in ("train", "test", "val")
+            if summary.get(f"{name}_error") is not None
+        ]
+        done = f"{summary.get('iteration', 0):,}/{summary.get('iterations', 0):,}"
+        return "  ".join([done, *errors, self.listed.status])
+
+    @property
+    def ended(self) -> bool:
+        """Whether nothing more will come by itself."""
+        return self.listed.status != "running"
+
+
+def follow(path: Path, *, interval: float, sleep: Callable[[float], None] = time.sleep) -> Iterator[Moment]:
+    """The run now, and again whenever something has changed, until it has ended. Raises `StoreError` if there is none.
+
+    Reads headers only: `interval` seconds apart it costs the training nothing.
+    """
+    before: dict[str, Any] | None = None
+    while True:
+        moment = Moment(listed=list_runs(path)[0])
+        now = moment.to_dict()
+        if now != before:
+            yield moment
+        before = now
+        if moment.ended:
+            return
+        sleep(interval)

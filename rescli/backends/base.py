@@ -1,0 +1,131 @@
+"""The protocol between the engine and a device.
+
+The engine owns the loop: which images, in which order, at which learning rate, when to look. A backend owns the device,
+the memory format, the arithmetic, compilation or capture, and timing; nobody else knows of these. Another package adds a
+backend by naming its class in the entry-point group `rescli.backends`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+    from torch import Tensor, nn
+
+
+@dataclass(frozen=True, kw_only=True)
+class Device:
+    """What a backend would run on. Memory in bytes."""
+
+    name: str
+    memory_total: int
+    memory_free: int
+    details: Mapping[str, str | int | bool] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sgd:
+    """The optimizer: SGD with momentum and weight decay. `momentum_form` and `decay` are explained in the recipe."""
+
+    momentum: float
+    momentum_form: str
+    weight_decay: float
+    decay: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Job:
+    """A network, its images and how to train it. The backend may move and change the modules it is given.
+
+    `feeds` hold the images of each split ("train", "test", "val") and make a batch of them: called with rows of an epoch's
+    plan, a feed returns images [n, 3, H, W] as they enter the network and labels [n]; called with row numbers alone, the
+    single original view of these images. `len(feed)` is the number of images. `sgd` is None where nothing is trained.
+    """
+
+    network: nn.Module
+    feeds: Mapping[str, nn.Module]
+    classes: int
+    precision: str
+    sgd: Sgd | None = None
+    deterministic: bool = False
+    threads: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Totals:
+    """Sums over all training steps so far, never reset: the loss over images, wrong predictions, images seen.
+
+    `first_bad` is the first iteration whose loss was not finite, or None.
+    """
+
+    loss: float = 0.0
+    errors: int = 0
+    images: int = 0
+    first_bad: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tally:
+    """An evaluation: the summed loss, and images and wrong predictions of each class, int64 [classes]."""
+
+    loss: float
+    images: npt.NDArray[np.int64]
+    errors: npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, kw_only=True)
+class State:
+    """All that a worker must remember to go on exactly, on the host; arrays that the worker will not change."""
+
+    model: Mapping[str, npt.NDArray[Any]]
+    momentum: Mapping[str, npt.NDArray[Any]]
+    learning_rate: float
+    """Of the last step; 0 before the first. Caffe's momentum depends on how the next one differs."""
+    totals: Totals
+
+
+class Worker(Protocol):
+    """A network in training (or evaluation) on a device. Calls need not wait for the device, except where stated."""
+
+    def begin_epoch(self, plan: Sequence[Tensor]) -> None:
+        """Take the plan of an epoch: host tensors whose rows go to the training feed."""
+
+    def train_step(self, iteration: int, start: int, stop: int, learning_rate: float) -> None:
+        """One iteration of SGD on rows `start` to `stop` of the plan."""
+
+    def totals(self) -> Totals:
+        """The sums so far. Waits for the device."""
+
+    def evaluate(self, split: str, stop: Callable[[], bool] = ...) -> Tally | None:
+        """Loss and errors of the single original view of every image. Waits for the device; changes nothing.
+
+        `stop` is asked between batches; None if it said yes.
+        """
+
+    def state(self) -> State:
+        """A copy of everything that training has changed. Waits for the device."""
+
+    def load(self, state: State) -> None:
+        """Go on from `state`. Raises `StoreError` where its tensors are not those of this network."""
+
+
+class Backend(Protocol):
+    """A kind of device. Making one is cheap and never fails."""
+
+    name: ClassVar[str]
+
+    def unavailable(self) -> str | None:
+        """Why it does not work here, or None if it does."""
+
+    def device(self) -> Device:
+        """What it would run on. Only where it is available."""
+
+    def precision(self, asked: str) -> str:
+        """What `auto` means here; else `asked` itself. Raises `BackendError` for what the device cannot do."""
+
+    def start(self, job: Job) -> Worker:
+        """Put a job on the device."""

@@ -1,0 +1,93 @@
+"""The command line: `rescli COMMAND ...`. The one place where an error becomes a message and an exit code.
+
+No module that is loaded here imports torch, numpy or h5py; commands do so when they run.
+"""
+
+from __future__ import annotations
+
+import sys
+import traceback
+from typing import Annotated, Any
+
+import typer
+from typer.main import get_command
+
+import rescli
+from rescli import console
+from rescli.commands import backends, data, runs, train
+from rescli.commands import eval as evaluation
+from rescli.errors import Interrupted, RescliError, UsageError
+
+app = typer.Typer(
+    name="rescli",
+    help="Very deep networks as in Deep Residual Learning for Image Recognition (2015): each run one HDF5 file.",
+    context_settings={"auto_envvar_prefix": "RESCLI", "help_option_names": ["-h", "--help"]},
+    no_args_is_help=True,
+    rich_markup_mode=None,  # plain help answers in half the time
+    pretty_exceptions_enable=False,
+    epilog="Exit codes: 0 done, 1 failed, 2 bad usage, 3 data missing or damaged, 4 run store unreadable or in use, "
+    "5 backend not available, 75 stopped early with a checkpoint, 130 interrupted.",
+)
+app.add_typer(train.app, name="train")
+app.command("eval")(evaluation.evaluate)
+app.add_typer(runs.app, name="runs")
+app.add_typer(data.app, name="data")
+app.command("backends")(backends.backends)
+
+
+def _version(value: bool) -> None:
+    if value:
+        console.say(f"rescli {rescli.__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def root(
+    version: Annotated[
+        bool, typer.Option("--version", help="Show the version and leave.", callback=_version, is_eager=True)
+    ] = False,
+) -> None:
+    """Very deep networks as in Deep Residual Learning for Image Recognition (2015): each run one HDF5 file."""
+
+
+def main() -> None:
+    """Run the command line and leave with its exit code."""
+    try:
+        code = get_command(app).main(prog_name="rescli", standalone_mode=False)
+    except RescliError as error:
+        code = _report(error, error)
+    except KeyboardInterrupt as error:
+        code = _report(Interrupted("interrupted"), error)
+    except typer.Abort as error:
+        code = _report(Interrupted("aborted"), error)
+    except BrokenPipeError:  # the reader of our output has left, as `head` does
+        sys.stderr.close()
+        code = 1
+    except Exception as error:
+        code = _report(_translate(error), error)
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+def _report(error: RescliError, cause: BaseException) -> int:
+    if console.settings.debug:
+        traceback.print_exception(cause)
+    console.fail(error)
+    return error.exit_code
+
+
+def _translate(error: Exception) -> RescliError:
+    """Typer's own complaints about a command line; anything else is a bug of ours."""
+    if hasattr(error, "format_message"):
+        context: Any = getattr(error, "ctx", None)
+        path = context.command_path if context is not None else "rescli"
+        return UsageError(error.format_message(), f"`{path} --help` lists what there is.")
+    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
+        return RescliError("out of memory", "Try a smaller --batch-size, or another --precision.")
+    return RescliError(
+        f"unexpected {type(error).__name__}: {error}",
+        "This is a bug in rescli. The same command with --debug shows where.",
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,76 @@
+"""Options that several commands share, defined once."""
+
+from __future__ import annotations
+
+from enum import Enum
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from rescli.console import settings
+
+
+def _set_json(value: bool) -> bool:
+    settings.json = value
+    return value
+
+
+def _set_debug(value: bool) -> bool:
+    settings.debug = value
+    return value
+
+
+class Precision(str, Enum):
+    """Of the convolutions' arithmetic."""
+
+    auto = "auto"
+    fp32 = "fp32"
+    tf32 = "tf32"
+    bf16 = "bf16"
+
+
+class Shortcut(str, Enum):
+    """Sec. 3.3."""
+
+    A = "A"
+    B = "B"
+    C = "C"
+
+
+class MomentumForm(str, Enum):
+    """How momentum meets a change of the learning rate."""
+
+    pytorch = "pytorch"
+    caffe = "caffe"
+
+
+class Decay(str, Enum):
+    """Which parameters decay."""
+
+    all = "all"
+    conv = "conv"
+
+
+def option(*names: str, help: str, default: str | None = None, **rest: Any) -> Any:
+    """An option of a command. `default` says in words what an option does that is not given."""
+    # The variables follow one rule (RESCLI_COMMAND_OPTION), stated once: on every line they would hide the help.
+    return typer.Option(*names, help=help, show_envvar=False, show_default=default or True, **rest)
+
+
+Json = Annotated[bool, option("--json", help="One JSON document on stdout.", callback=_set_json, is_eager=True)]
+Debug = Annotated[bool, option("--debug", help="Show the traceback of an error.", callback=_set_debug, is_eager=True)]
+Data = Annotated[
+    Path | None,
+    option(help="Folder that holds the data sets.", default="RESCLI_DATA, then a per-user cache"),
+]
+Backend = Annotated[str, option(help="auto, cpu, cuda, or another: see `rescli backends`.")]
+Threads = Annotated[int | None, option(min=1, help="Processor threads.", default="PyTorch's choice")]
+Run = Annotated[Path, typer.Argument(metavar="RUN.h5", help="A run store.", show_default=False)]
+
+
+def plain(value: Any) -> Any:
+    """An option's value without the enum that lists the choices; a sequence as a tuple."""
+    if isinstance(value, Enum):
+        return value.value
+    return tuple(value) if isinstance(value, (list, tuple)) else value

@@ -1,0 +1,238 @@
+"""`rescli runs`: run stores, one file a run."""
+
+from __future__ import annotations
+
+import csv
+import io
+from enum import Enum
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from rescli import console
+from rescli.commands.options import Debug, Json, Run, option
+from rescli.errors import RescliError
+
+app = typer.Typer(help="List, show, verify, watch, export and restore runs.", no_args_is_help=True)
+
+
+class Format(str, Enum):
+    """Of exported metrics."""
+
+    csv = "csv"
+    json = "json"
+
+
+@app.callback()
+def runs() -> None:
+    """List, show, verify, watch, export and restore runs."""
+
+
+@app.command("list")
+def list_(
+    directory: Annotated[
+        Path | None,
+        typer.Argument(metavar="DIR", help="Folder to look in, with all below it. Default: runs.", show_default=False),
+    ] = None,
+    json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """The runs below a folder. Reads only headers: `rescli runs verify` reads every byte."""
+    from rescli.store.listing import list_runs
+
+    if directory is None:  # before the first run the default folder is not there, which is no mistake
+        directory = Path("runs")
+        listed = list_runs(directory) if directory.exists() else []
+    else:
+        listed = list_runs(directory)
+    if json:
+        console.emit(
+            [{**one.summary, "path": str(one.path), "status": one.status, "error": one.error or None} for one in listed]
+        )
+        return
+    if not listed:
+        console.note(f"No runs below {directory}.")
+        return
+    rows = [
+        (one.path, one.error or one.status, *_figures(one.summary), str(one.holder) if one.holder else "")
+        for one in listed
+    ]
+    console.table(
+        ["run", "status", "net", "data", "seed", "iteration", "train error", "test error", "held by"],
+        rows,
+        right=(4, 5, 6, 7),
+    )
+
+
+def _figures(summary: Any) -> tuple[Any, ...]:
+    if "network" not in summary:
+        return ("",) * 6
+    option = summary.get("shortcut")
+    held_out = summary.get("val_error")
+    tested = console.percent(summary.get("test_error")) or (held_out is not None and f"{held_out:.2f} % (val)") or ""
+    return (
+        summary["network"] + (f" {option}" if option else ""),
+        summary.get("dataset"),
+        summary.get("seed"),
+        f"{summary['iteration']:,}/{summary['iterations']:,}",
+        console.percent(summary.get("train_error")),
+        tested,
+    )
+
+
+@app.command()
+def show(run: Run, json: Json = False, debug: Debug = False) -> None:
+    """What a run is and where it stands: recipe, last metrics, sessions, environment."""
+    from rescli.store.listing import list_runs
+    from rescli.store.reader import read_run
+
+    record = read_run(run, tensors=False)
+    status = list_runs(run)[0].status if record.status == "running" else record.status
+    last = {
+        split: {name: values[-1].item() for name, values in columns.items()}
+        for split, columns in record.metrics.items()
+    }
+    document: dict[str, Any] = {
+        "path": str(run),
+        "status": status,
+        "summary": record.summary,
+        "progress": record.progress,
+        "recipe": record.recipe,
+        "metrics": last,
+        "rows": {split: len(columns["iteration"]) for split, columns in record.metrics.items()},
+        "sessions": list(record.sessions),
+        "environment": record.environment,
+    }
+    if json:
+        console.emit(document)
+        return
+    console.say(f"{run}: {record.summary.get('network')}, {status}")
+    for title in ("summary", "recipe", "environment"):
+        console.say(f"\n{title}")
+        console.pairs({f"  {name}": value for name, value in document[title].items()})
+    for split, row in last.items():
+        console.say(f"\nlast of {document['rows'][split]} rows of {split}")
+        console.pairs({f"  {name}": f"{value:g}" for name, value in row.items()})
+    for session in record.sessions:
+        console.say(f"\nsession of {session.get('started')}")
+        console.pairs({f"  {name}": value for name, value in session.items() if name != "started"})
+
+
+@app.command()
+def verify(run: Run, json: Json = False, debug: Debug = False) -> None:
+    """Read every byte of a run store, check it against its digest and the schema; exit 4 if anything is amiss."""
+    from rescli.store.reader import verify as check
+
+    found = check(run)
+    previous = found.previous
+    if json:
+        console.emit(
+            {
+                "path": str(run),
+                "intact": True,
+                "schema": found.header.schema,
+                "bytes": found.bytes,
+                "sha256": found.digest,
+                "datasets": found.datasets,
+                "tensors": found.tensors,
+                "non_finite": list(found.non_finite),
+                "iteration": found.header.summary.get("iteration"),
+                "previous": previous
+                and {"path": str(previous.path), "intact": previous.intact, "state": previous.description},
+            }
+        )
+        return
+    console.say(f"{run}: intact, {found.header.generation}")
+    console.pairs(
+        {
+            "  schema": found.header.schema,
+            "  bytes": f"{found.bytes:,}",
+            "  sha256": f"{found.digest} (of the HDF5 part)",
+            "  contents": f"{found.datasets} datasets, {found.tensors} of them weights and momentum",
+            "  NaN or infinity": ", ".join(found.non_finite) or "none",
+            "  previous": f"{'intact' if previous.intact else 'damaged'}, {previous.description}"
+            if previous
+            else "none",
+        }
+    )
+
+
+@app.command()
+def restore(run: Run, json: Json = False, debug: Debug = False) -> None:
+    """Put the previous generation of a damaged run store back; the damaged file is kept as RUN.h5.damaged."""
+    from rescli.store.restore import restore as put_back
+
+    header = put_back(run)
+    if json:
+        console.emit({"path": str(run), "restored": dict(header.summary)})
+    else:
+        console.say(f"{run}: restored, {header.generation}")
+
+
+@app.command()
+def watch(
+    run: Run,
+    interval: Annotated[float, option(min=0.1, help="Seconds between looks.")] = 2.0,
+    json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """Follow a run from a second process until it ends: a line for every checkpoint that another process writes."""
+    from rescli.analysis.watch import follow
+
+    last: dict[str, Any] = {}
+    for moment in follow(run, interval=interval):
+        last = moment.to_dict()
+        if not json:
+            console.say(moment.line())
+    if json:
+        console.emit(last)
+
+
+@app.command()
+def export(
+    run: Run,
+    to: Annotated[Format, option(help="Format.")] = Format.csv,
+    out: Annotated[Path | None, option(help="File to write.", default="stdout")] = None,
+    json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """All metrics of a run: iteration, loss (nats), error (%), learning rate, seconds, for train and test."""
+    from rescli.store.reader import read_run
+
+    record = read_run(run, tensors=False)
+    text = _as_json(record.metrics) if json or to is Format.json else _as_csv(record.metrics)
+    if out is None:
+        console.say(text)
+    else:
+        _write(out, text)
+        if json:
+            console.emit({"path": str(run), "written": str(out)})
+        else:
+            console.note(f"Written to {out}.")
+
+
+COLUMNS = ("iteration", "loss", "error", "learning_rate", "seconds")
+
+
+def _as_json(metrics: Any) -> str:
+    return console.dumps(
+        {split: {name: values.tolist() for name, values in columns.items()} for split, columns in metrics.items()}
+    )
+
+
+def _as_csv(metrics: Any) -> str:
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(("split", *COLUMNS))
+    for split, columns in metrics.items():
+        for row in range(len(columns["iteration"])):
+            writer.writerow((split, *(columns[name][row].item() if name in columns else "" for name in COLUMNS)))
+    return text.getvalue().removesuffix("\n")
+
+
+def _write(path: Path, text: str) -> None:
+    try:
+        path.write_text(text + "\n", encoding="utf-8")
+    except OSError as error:
+        raise RescliError(f"{path}: cannot be written: {error.strerror}", "Name another file with --out.") from error

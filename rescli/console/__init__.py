@@ -1,0 +1,108 @@
+"""stdout is for data (tables, JSON, CSV), stderr is for people (progress, notes, errors)."""
+
+from __future__ import annotations
+
+import json
+import math
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from rescli.errors import RescliError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+
+@dataclass
+class Settings:
+    """What the options `--json` and `--debug` of the running command said."""
+
+    json: bool = False
+    debug: bool = False
+
+
+settings = Settings()
+
+
+def emit(document: Any) -> None:
+    """The one JSON document of a command."""
+    say(dumps(document))
+
+
+def dumps(document: Any) -> str:
+    """As JSON text, for people too. JSON has no NaN and no infinity: null stands for them."""
+    return json.dumps(_finite(document), indent=2, default=str, allow_nan=False)
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {name: _finite(item) for name, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_finite(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def note(text: str) -> None:
+    """A line for people, on stderr."""
+    print(text, file=sys.stderr, flush=True)  # noqa: T201
+
+
+def fail(error: RescliError) -> None:
+    """What was wrong, where, and what to do next; with `--json` the same as a document on stdout."""
+    if settings.json:
+        emit({"error": error.message, "hint": error.hint, "exit_code": error.exit_code})
+    lines = [f"Error: {error.message}", *([error.hint] if error.hint else [])]
+    note("\n".join(lines))
+
+
+def say(text: str = "") -> None:
+    """A line of the command's result, on stdout."""
+    print(text, flush=True)  # noqa: T201
+
+
+def table(columns: Sequence[str], rows: Iterable[Sequence[Any]], *, right: Sequence[int] = ()) -> None:
+    """A table on stdout. `right` are the numbers of the columns that are aligned to the right."""
+    from rich import box
+    from rich.table import Table
+
+    grid = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for number, column in enumerate(columns):
+        grid.add_column(column, justify="right" if number in right else "left", no_wrap=not _terminal())
+    for row in rows:
+        grid.add_row(*("" if cell is None else str(cell) for cell in row))
+    _stdout().print(grid)
+
+
+def pairs(values: Mapping[str, Any]) -> None:
+    """Names and values, one pair a line, on stdout."""
+    width = max((len(name) for name in values), default=0)
+    for name, value in values.items():
+        say(f"{name:<{width}}  {value}")
+
+
+def percent(value: float | None) -> str:
+    """An error as the paper prints it, with its unit."""
+    return "" if value is None else f"{value:.2f} %"
+
+
+def duration(seconds: float) -> str:
+    """As people say it: 45 s, 12:07 or 3:12:07."""
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    minutes, second = divmod(whole, 60)
+    hours, minute = divmod(minutes, 60)
+    return f"{hours}:{minute:02}:{second:02}" if hours else f"{minute}:{second:02}"
+
+
+def _terminal() -> bool:
+    return sys.stdout.isatty()
+
+
+def _stdout() -> Console:
+    from rich.console import Console
+
+    # In a file or pipe a table is as wide as it needs to be: nothing is cut off for a screen that is not there.
+    return Console(width=None if _terminal() else 400, highlight=False, emoji=False, markup=False)

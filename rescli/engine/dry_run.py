@@ -1,0 +1,93 @@
+"""`--dry-run`: everything a run needs is looked at, some steps are timed, nothing is written."""
+
+from __future__ import annotations
+
+import os
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from rescli.data.order import Order
+from rescli.engine.prepare import Prepared, describe, prepare, start
+from rescli.engine.request import Request
+from rescli.engine.train import resumed
+from rescli.errors import RescliError, StoreError, UsageError
+from rescli.profiling.cost import training_bytes
+from rescli.store.reader import read_run
+
+STEPS = 5
+
+
+@dataclass(frozen=True, kw_only=True)
+class DryRun:
+    """What a run would need: memory in bytes, times in seconds. `description` is the resolved recipe in words."""
+
+    description: list[str]
+    recipe: dict[str, Any]
+    path: Path
+    device: str
+    memory_needed: int
+    memory_free: int
+    seconds_per_step: float
+    images_per_second: float
+    seconds: float
+
+    def to_dict(self) -> dict[str, Any]:
+        """As a JSON document."""
+        return {**asdict(self), "path": str(self.path)}
+
+
+def dry_run(request: Request) -> DryRun:
+    """Check data, device, memory and the place of the store; time a few real steps. Raises as the run itself would."""
+    _check_path(request.path)
+    if request.path.exists():
+        if not request.resume:
+            raise UsageError(f"{request.path} exists already", "Go on with it: --resume. Or name another file: --out.")
+        request = resumed(request, read_run(request.path, tensors=False))
+    prepared = prepare(request)
+    recipe, device = prepared.recipe, prepared.backend.device()
+    needed = training_bytes(
+        prepared.spec, batch=recipe.batch_size, activation_bytes=2 if recipe.precision == "bf16" else 4
+    )
+    if needed > device.memory_free:
+        raise RescliError(
+            f"{prepared.spec.name} at batch {recipe.batch_size} in {recipe.precision} needs about {needed / 1e9:.1f} GB; "
+            f"{device.name} has {device.memory_free / 1e9:.1f} GB free",
+            "Try --precision bf16, or a smaller --batch-size (another recipe).",
+        )
+    step = _seconds_per_step(request, prepared)
+    return DryRun(
+        description=describe(prepared),
+        recipe=recipe.to_dict(),
+        path=request.path,
+        device=device.name,
+        memory_needed=needed,
+        memory_free=device.memory_free,
+        seconds_per_step=step,
+        images_per_second=recipe.batch_size / step,
+        seconds=recipe.iterations * step,
+    )
+
+
+def _seconds_per_step(request: Request, prepared: Prepared) -> float:
+    """The median of a few steps after a first one, which warms up. Each waits for the device."""
+    worker, feed = start(request, prepared)
+    recipe = prepared.recipe
+    images = len(prepared.splits.train.labels)
+    batch = min(recipe.batch_size, images)
+    worker.begin_epoch(feed.plan_tensors(Order(images, recipe.seed).epoch(0)))
+    seconds = []
+    for iteration in range(1 + STEPS):
+        before = time.perf_counter()
+        worker.train_step(iteration, 0, batch, recipe.learning_rate)
+        worker.totals()
+        seconds.append(time.perf_counter() - before)
+    return median(seconds[1:])
+
+
+def _check_path(path: Path) -> None:
+    folder = next(parent for parent in path.absolute().parents if parent.exists())
+    if not folder.is_dir() or not os.access(folder, os.W_OK | os.X_OK):
+        raise StoreError(f"{path}: {folder} cannot be written to", "Name another file with --out.")

@@ -1,0 +1,151 @@
+"""The training loop (Sec. 4.2): iterations, not epochs."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from rescli.backends.base import Tally, Totals, Worker
+from rescli.data.feed import ResidentImages
+from rescli.data.order import Order
+from rescli.engine.checkpoint import Checkpointer
+from rescli.engine.observer import Observer
+from rescli.engine.progress import Mark, Metrics, Progress
+from rescli.engine.stopping import StopSignals
+from rescli.errors import RescliError
+from rescli.recipes.cifar import CifarRecipe
+from rescli.recipes.schedule import Schedule
+
+
+class Diverged(RescliError):
+    """The loss became NaN or infinite. Exit code 1."""
+
+
+@dataclass(kw_only=True)
+class Training:
+    """Everything the loop works with. `recipe` is resolved; `tested` is the split that is evaluated on the way."""
+
+    recipe: CifarRecipe
+    worker: Worker
+    order: Order
+    feed: ResidentImages
+    tested: str
+    progress: Progress
+    metrics: Metrics
+    checkpointer: Checkpointer
+    observer: Observer
+    stop: StopSignals
+    clock: Callable[[], float] = time.monotonic
+    schedule: Schedule = field(init=False)
+    epoch: int = field(init=False, default=-1)
+    """The epoch whose plan the worker has."""
+
+    def __post_init__(self) -> None:
+        self.schedule = self.recipe.schedule()
+
+
+def fit(run: Training) -> bool:
+    """Train from `run.progress` to the end of the recipe. Returns whether it got there; False: a signal came.
+
+    A checkpoint is written only between an iteration with all that belongs to it (metrics, warm-up, evaluation) and the
+    next, so that a resumed run neither repeats nor misses anything. Raises `Diverged` and `StoreError`.
+    """
+    recipe, progress = run.recipe, run.progress
+    seconds_before, started = progress.seconds, run.clock()
+    run.observer.begin(progress.iteration, recipe.iterations, recipe.batch_size)
+    while True:
+        progress.seconds = seconds_before + run.clock() - started
+        if _evaluation_due(run):
+            _evaluate(run)
+        if progress.iteration == recipe.iterations and not _evaluation_due(run):
+            run.checkpointer.save("finished", run.worker, progress, run.metrics)
+            return True
+        if run.stop.received or run.checkpointer.due():
+            finite_totals(run)
+            run.checkpointer.save("stopped" if run.stop.received else "running", run.worker, progress, run.metrics)
+            if run.stop.received:
+                return False
+        _iterate(run)
+        run.observer.step(progress.iteration)
+
+
+def _iterate(run: Training) -> None:
+    """One iteration of SGD on the next batch, and the metrics and the warm-up rule where their windows end."""
+    recipe, progress, schedule = run.recipe, run.progress, run.schedule
+    images, batch = run.order.images, recipe.batch_size
+    epoch, step = divmod(progress.iteration, -(-images // batch))  # an epoch ends with a short batch: every image once
+    if epoch != run.epoch:
+        plan = run.feed.plan_tensors(run.order.epoch(epoch))
+        run.worker.begin_epoch(plan if recipe.augment else plan[:1])
+        run.epoch = epoch
+    rate = schedule.at(progress.iteration, warming_up=progress.warming_up)
+    run.worker.train_step(progress.iteration, step * batch, min((step + 1) * batch, images), rate)
+    progress.iteration += 1
+    assert recipe.log_every is not None
+    if progress.warming_up and progress.iteration % schedule.warmup_window == 0:
+        _check_warmup(run)
+    if progress.iteration % recipe.log_every == 0 or progress.iteration == recipe.iterations:
+        _log(run, rate)
+
+
+def _evaluation_due(run: Training) -> bool:
+    iteration, every = run.progress.iteration, run.recipe.eval_every
+    assert every is not None
+    return iteration > run.progress.evaluated and (iteration % every == 0 or iteration == run.recipe.iterations)
+
+
+def finite_totals(run: Training) -> Totals:
+    """The worker's sums. Raises `Diverged`, naming the iteration, where a loss was not finite; nothing is saved then."""
+    totals = run.worker.totals()
+    if totals.first_bad is not None:
+        run.checkpointer.mark_diverged(totals.first_bad)
+        last = run.checkpointer.last
+        raise Diverged(
+            f"the loss became NaN or infinite at iteration {totals.first_bad}",
+            f"The last good checkpoint, after iteration {last.progress['iteration'] if last else 0}, stays in the store. "
+            "A smaller learning rate or --warmup may help.",
+        )
+    return totals
+
+
+def _check_warmup(run: Training) -> None:
+    totals = finite_totals(run)
+    _, error = run.progress.warmup_mark.means(totals)
+    run.progress.warmup_mark = Mark.of(totals)
+    if run.schedule.ends_warmup(error):
+        run.progress.warming_up = False
+        run.progress.warmup_ended = run.progress.iteration
+        run.observer.note(f"warm-up ends after iteration {run.progress.iteration}: training error {error:.2f} %")
+
+
+def _log(run: Training, rate: float) -> None:
+    totals = finite_totals(run)
+    loss, error = run.progress.log_mark.means(totals)
+    run.progress.log_mark = Mark.of(totals)
+    row = {
+        "iteration": run.progress.iteration,
+        "loss": loss,
+        "error": error,
+        "learning_rate": rate,
+        "seconds": run.progress.seconds,
+    }
+    run.metrics.add("train", row)
+    run.observer.row("train", row)
+
+
+def _evaluate(run: Training) -> None:
+    tally = run.worker.evaluate(run.tested, lambda: run.stop.received is not None)
+    if tally is None:  # a signal came: the resumed run begins with this evaluation
+        return
+    run.progress.evaluated = run.progress.iteration
+    loss, error = means(tally)
+    row = {"iteration": run.progress.iteration, "loss": loss, "error": error, "seconds": run.progress.seconds}
+    run.metrics.add(run.tested, row)
+    run.observer.row(run.tested, row)
+
+
+def means(tally: Tally) -> tuple[float, float]:
+    """Mean loss in nats and top-1 error in %."""
+    images = int(tally.images.sum())
+    return tally.loss / images, 100 * int(tally.errors.sum()) / images

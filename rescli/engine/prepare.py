@@ -1,0 +1,99 @@
+"""From a request to a network and images on a device."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any, cast
+
+import numpy as np
+
+from rescli.backends.base import Backend, Job, Sgd, Worker
+from rescli.backends.registry import choose
+from rescli.data.feed import ResidentImages
+from rescli.data.mean import mean_image
+from rescli.data.read import load
+from rescli.data.split import Splits, split
+from rescli.engine.request import Request
+from rescli.models.resnet import build
+from rescli.models.spec import NetworkSpec
+from rescli.profiling.cost import cost
+from rescli.recipes.cifar import CifarRecipe, Precision
+
+
+@dataclass(frozen=True, kw_only=True)
+class Prepared:
+    """A request whose data, device and arithmetic are settled."""
+
+    recipe: CifarRecipe
+    spec: NetworkSpec
+    splits: Splits
+    mean: np.ndarray[Any, np.dtype[np.float32]]
+    backend: Backend
+    tested: str
+
+
+def prepare(request: Request) -> Prepared:
+    """Find the backend and the data. Raises `BackendError`, `DataError` and `UsageError`; writes nothing."""
+    backend = choose(request.backend)
+    recipe = settle(request, backend)
+    dataset = load(recipe.dataset, data=request.data)
+    splits = split(dataset, recipe.validation)
+    return Prepared(
+        recipe=recipe,
+        spec=recipe.spec(classes=len(dataset.classes)),
+        splits=splits,
+        mean=mean_image(splits.train.images),
+        backend=backend,
+        tested="val" if recipe.validation else "test",
+    )
+
+
+def settle(request: Request, backend: Backend) -> CifarRecipe:
+    """The recipe with nothing left open, the precision neither."""
+    recipe = request.recipe.resolved()
+    precision = cast(Precision, backend.precision(recipe.precision))
+    return replace(recipe, precision=precision)
+
+
+def describe(prepared: Prepared) -> list[str]:
+    """The resolved recipe in three lines."""
+    recipe, spec, counts = prepared.recipe, prepared.spec, cost(prepared.spec)
+    schedule = recipe.schedule()
+    option = "" if spec.shortcut is None else f" (option {spec.shortcut})"
+    drops = " and ".join(f"{milestone:,}" for milestone in schedule.milestones)
+    rates = f"lr {schedule.learning_rate:g}" + (f", / {schedule.divisor:g} at {drops}" if drops else "")
+    if schedule.warmup_lr is not None:
+        rates += f", {schedule.warmup_lr:g} until the training error is below {schedule.warmup_error:g} %"
+    device = prepared.backend.device()
+    return [
+        f"{spec.name}{option} on {recipe.dataset}: {counts.parameters:,} parameters, {counts.macs:,} multiply-adds; "
+        f"{len(prepared.splits.train.labels):,} training images, seed {recipe.seed}",
+        f"{recipe.iterations:,} iterations of {recipe.batch_size} images, {rates}; momentum {recipe.momentum:g} "
+        f"({recipe.momentum_form}), weight decay {recipe.weight_decay:g} ({recipe.decay}), BN over {recipe.bn_images}",
+        f"{recipe.precision} on {prepared.backend.name}: {device.name}",
+    ]
+
+
+def start(request: Request, prepared: Prepared) -> tuple[Worker, ResidentImages]:
+    """The network, freshly initialized, and the images on the device; and the feed of the training images."""
+    recipe, splits = prepared.recipe, prepared.splits
+    tested = splits.test if splits.validation is None else splits.validation
+    feeds = {
+        "train": ResidentImages(splits.train, prepared.mean),
+        prepared.tested: ResidentImages(tested, prepared.mean),
+    }
+    job = Job(
+        network=build(prepared.spec, seed=recipe.seed, bn_groups=recipe.bn_groups),
+        feeds=feeds,
+        classes=prepared.spec.classes,
+        precision=recipe.precision,
+        sgd=Sgd(
+            momentum=recipe.momentum,
+            momentum_form=recipe.momentum_form,
+            weight_decay=recipe.weight_decay,
+            decay=recipe.decay,
+        ),
+        deterministic=request.deterministic,
+        threads=request.threads,
+    )
+    return prepared.backend.start(job), feeds["train"]

@@ -1,0 +1,64 @@
+"""What a user asked for, and how it ended. No torch."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from rescli.recipes.cifar import CifarRecipe
+from rescli.store.record import Status
+
+
+@dataclass(frozen=True, kw_only=True)
+class Request:
+    """What a user asked for. `given` names the recipe's keys that were set on purpose: on a resume only these are compared."""
+
+    recipe: CifarRecipe
+    given: frozenset[str] = field(default_factory=frozenset)
+    path: Path
+    resume: bool = False
+    data: Path | None = None
+    backend: str = "auto"
+    deterministic: bool = False
+    threads: int | None = None
+    checkpoint_seconds: float = 60.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """How a run ended. `already` says that there was nothing left to do."""
+
+    path: Path
+    status: Status
+    iteration: int
+    recipe: CifarRecipe
+    network: str
+    tested: str
+    train: Mapping[str, float] | None
+    test: Mapping[str, float] | None
+    seconds: float
+    already: bool = False
+
+    def sentence(self) -> str:
+        """The result in words."""
+        figures = [f"{self.iteration:,} iterations"]
+        for split, row in (("training", self.train), ("test" if self.tested == "test" else "validation", self.test)):
+            if row is not None:
+                figures.append(f"{split} error {row['error']:.2f} %")
+        return ", ".join(figures)
+
+    def to_dict(self) -> dict[str, Any]:
+        """As a JSON document. Errors in %, losses in nats an image."""
+        return {
+            "path": str(self.path),
+            "status": self.status,
+            "already_finished": self.already,
+            "network": self.network,
+            "iteration": self.iteration,
+            "train": self.train,
+            self.tested: self.test,
+            "seconds": self.seconds,
+            "recipe": self.recipe.to_dict(),
+        }

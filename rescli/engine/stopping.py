@@ -1,0 +1,45 @@
+"""Signals: finish the step, write the checkpoint, leave."""
+
+from __future__ import annotations
+
+import signal
+from types import FrameType, TracebackType
+from typing import Any
+
+from rescli.errors import Interrupted, RescliError, StoppedEarly
+
+
+class StopSignals:
+    """While entered, SIGTERM, SIGUSR1 and Ctrl-C ask for a stop; a second Ctrl-C raises KeyboardInterrupt at once.
+
+    Batch systems send SIGTERM or SIGUSR1 shortly before a job's time is up.
+    """
+
+    def __init__(self) -> None:
+        self.received: signal.Signals | None = None
+        self._before: dict[signal.Signals, Any] = {}
+
+    def __enter__(self) -> StopSignals:
+        for number in (signal.SIGTERM, signal.SIGUSR1, signal.SIGINT):
+            self._before[number] = signal.signal(number, self._note)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+
+    def _note(self, number: int, _frame: FrameType | None) -> None:
+        if number == signal.SIGINT and self.received is signal.SIGINT:
+            raise KeyboardInterrupt
+        self.received = signal.Signals(number)
+
+    def error(self, path: str, iteration: int) -> RescliError:
+        """What to raise after the checkpoint was written."""
+        assert self.received is not None
+        kind = Interrupted if self.received is signal.SIGINT else StoppedEarly
+        return kind(
+            f"{self.received.name}: stopped after iteration {iteration}, with a checkpoint in {path}",
+            "The same command with --resume goes on.",
+        )
