@@ -8,7 +8,7 @@ from pathlib import Path
 from types import TracebackType
 
 from rescli.errors import StoreError
-from rescli.store.problems import DamagedStore, ForeignFile, unreadable
+from rescli.store.problems import ForeignFile, unreadable
 
 PREVIOUS = ".prev"
 DAMAGED = ".damaged"
@@ -38,6 +38,10 @@ class OpenStore:
     def __init__(self, descriptor: int, size: int) -> None:
         self.descriptor = descriptor
         self.size = size
+
+    def rewind(self) -> None:
+        """Read from the beginning again."""
+        os.lseek(self.descriptor, 0, os.SEEK_SET)
 
     def __enter__(self) -> OpenStore:
         return self
@@ -73,15 +77,6 @@ def read_up_to(path: Path, file: OpenStore, count: int) -> bytes:
         return pieces[0] if len(pieces) == 1 else b"".join(pieces)
     except (OSError, MemoryError) as error:
         raise unreadable(path, error) from error
-
-
-def read_whole(path: Path) -> bytes:
-    """All bytes of a store. Raises `StoreError` when they cannot be had, `DamagedStore` when the file shrinks meanwhile."""
-    with open_store(path) as file:
-        data = read_up_to(path, file, file.size)
-        if len(data) != file.size:
-            raise DamagedStore(f"{path}: truncated; {len(data)} of {file.size} bytes could be read")
-        return data
 
 
 def exists(path: Path) -> bool:

@@ -101,6 +101,22 @@ def parse_header(path: Path, start: bytes, size: int) -> Header:
     return header
 
 
+def read_store(path: Path | str) -> tuple[Header, bytes]:
+    """The header and all bytes of a store (header included), checked against the digest.
+
+    The header is checked first, so that a file too large to be true is not read. Raises as `read_header` does, but without
+    a hint for a `DamagedStore`.
+    """
+    path = Path(path)
+    with open_store(path) as file:
+        header = parse_header(path, read_up_to(path, file, HEADER_BYTES + 8), file.size)
+        file.rewind()
+        data = read_up_to(path, file, header.size)
+    if hashlib.sha256(memoryview(data)[HEADER_BYTES:]).hexdigest() != header.digest:
+        raise DamagedStore(f"{path}: damaged; its bytes do not match their digest")
+    return header, data
+
+
 def check_digest(path: Path | str) -> Header:
     """Read the whole file in pieces and compare the digest of its HDF5 image. Raises as `read_header` does."""
     path = Path(path)

@@ -30,6 +30,11 @@ class RunLock:
 
     def acquire(self) -> None:
         """Take the lock. Raises `StoreError` if it is taken or cannot be made."""
+        if not self._target.parent.is_dir():  # filelock would make the folder, however mistyped
+            raise StoreError(
+                f"{self.path}: cannot be locked for writing: its folder does not exist",
+                "Make the folder first, or check the path.",
+            )
         try:
             self._lock.acquire(timeout=0)
         except Timeout:

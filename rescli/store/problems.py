@@ -53,4 +53,4 @@ def unreadable(path: Path, error: OSError | MemoryError) -> StoreError:
         return MissingStore(f"{path}: there is no such file", "`rescli runs list` shows the run stores below a folder.")
     if isinstance(error, PermissionError):
         return StoreError(f"{path}: reading it is not permitted", "Check who owns the file and its folder (`ls -l`).")
-    return StoreError(f"{path}: cannot be read: {why(error)}", way_out(error))
+    return StoreError(f"{path}: cannot be read: {why(error)}", way_out(error) or "Check the path.")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,8 +10,8 @@ import numpy as np
 
 from rescli.errors import StoreError
 from rescli.store.decode import decode, text_of
-from rescli.store.files import exists, previous_of, read_whole
-from rescli.store.header import HEADER_BYTES, Header, check_digest, parse_header, with_offer
+from rescli.store.files import exists, previous_of
+from rescli.store.header import Header, check_digest, read_store, with_offer
 from rescli.store.problems import DamagedStore
 from rescli.store.record import STATUSES, RunRecord
 
@@ -92,10 +91,7 @@ def previous_generation(path: Path | str) -> Generation | None:
 
 def _load(path: Path, *, tensors: bool) -> tuple[Header, dict[str, Any]]:
     """Header and contents of a store whose digest was checked."""
-    data = read_whole(path)
-    header = parse_header(path, data[: HEADER_BYTES + 8], len(data))
-    if hashlib.sha256(memoryview(data)[HEADER_BYTES:]).hexdigest() != header.digest:
-        raise DamagedStore(f"{path}: damaged; its bytes do not match their digest")
+    header, data = read_store(path)
     return header, decode(path, data, tensors=tensors)
 
 

@@ -5,14 +5,16 @@
 from __future__ import annotations
 
 import errno
+import glob
 import os
+import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from rescli.errors import StoreError
-from rescli.store.files import NEW, PREVIOUS, beside, read_whole, real
-from rescli.store.header import read_header
+from rescli.store.files import NEW, PREVIOUS, beside, real
+from rescli.store.header import read_header, read_store
 from rescli.store.problems import DamagedStore, MissingStore, way_out, why
 
 # What `link` answers where the file system has no hard links, or where one may not be made (fs.protected_hardlinks).
@@ -25,7 +27,8 @@ def replace(path: Path | str, data: bytes) -> None:
     """Put the complete store `data` (from `encode`) in place of the one at `path`, which becomes the previous generation.
 
     Returns when the disk has it. Raises `StoreError` when it cannot be written; the store at `path` is then what it was. A file
-    that is no run store, or one of a newer rescli, is never overwritten.
+    that is no run store, or one of a newer rescli, is never overwritten. Hold the `RunLock` of the path: without it two writers
+    never tear a store, but each may make the other fail.
     """
     target = real(path)
     try:
@@ -40,8 +43,9 @@ def replace(path: Path | str, data: bytes) -> None:
 
 def install(target: Path, data: bytes, *, keep: str | None) -> None:
     """Write `data` durably under the name `target` in one step; the file there lives on as `target` + `keep`."""
-    new = beside(target, NEW)
+    new = _temporary(target)
     with _old_one_stays(target, new):
+        _sweep(target)
         _write(new, data, like=target)
         if keep:
             _keep(target, beside(target, keep))
@@ -71,11 +75,23 @@ def _old_one_stays(target: Path, new: Path) -> Iterator[None]:
         raise StoreError(f"{target}: could not be written: {why(error)}; {left}", way_out(error)) from error
 
 
+def _temporary(path: Path) -> Path:
+    """A name beside `path` that nobody else uses, such as `run.h5.3f9a0c12.new`.
+
+    Were the name the same each time, two writers without a lock between them could rename each other's half-written files.
+    """
+    return beside(path, f".{secrets.token_hex(4)}{NEW}")
+
+
+def _sweep(target: Path) -> None:
+    """Remove what killed writers left. They are removed, never written to: one may be a second name of the store."""
+    for left in target.parent.glob(f"{glob.escape(target.name)}.*{NEW}"):
+        with suppress(FileNotFoundError):
+            os.unlink(left)
+
+
 def _write(path: Path, data: bytes, *, like: Path) -> None:
     """A new file with these bytes, on the disk when this returns. Takes over the permissions of `like`, if that exists."""
-    # Removed, not truncated: a file left by a killed writer may have a second name under which it must live on.
-    with suppress(FileNotFoundError):
-        os.unlink(path)
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
     try:
         with suppress(OSError):
@@ -93,16 +109,14 @@ def _write(path: Path, data: bytes, *, like: Path) -> None:
 
 def _keep(target: Path, kept: Path) -> None:
     """Give the file `target` the second name `kept`, in place of what had that name."""
-    step = beside(kept, NEW)
-    with suppress(FileNotFoundError):
-        os.unlink(step)
+    step = _temporary(kept)
     try:
         os.link(target, step)
     except OSError as error:
         if error.errno not in _NO_LINKS:
             raise
         try:
-            _write(step, read_whole(target), like=target)
+            _write(step, read_store(target)[1], like=target)
         except BaseException:
             with suppress(OSError):
                 os.unlink(step)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from rescli.errors import StoreError
-from rescli.store.files import DAMAGED, exists, previous_of, read_whole, real
-from rescli.store.header import Header, read_header
+from rescli.store.files import DAMAGED, exists, previous_of, real
+from rescli.store.header import Header, read_header, read_store
 from rescli.store.lock import RunLock
 from rescli.store.problems import DamagedStore, MissingStore
 from rescli.store.reader import verify
@@ -29,7 +29,7 @@ def restore(path: Path | str) -> Header:
                 raise StoreError(f"{path}: there is no previous generation to restore", "") from None
             verify(previous)
             keep = DAMAGED if exists(real(path)) else None
-            install(real(path), read_whole(previous), keep=keep)
+            install(real(path), read_store(previous)[1], keep=keep)
             return read_header(path)
         raise StoreError(
             f"{path}: intact ({intact.header.generation}), so nothing was restored",

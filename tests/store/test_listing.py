@@ -1,0 +1,48 @@
+"""The list of runs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from rescli.errors import StoreError
+from rescli.store.listing import list_runs
+from rescli.store.lock import RunLock
+from rescli.store.writer import write_run
+from tests.store.samples import damage, sample
+
+
+def test_each_run_with_its_status(tmp_path: Path) -> None:
+    for name, status in (("a.h5", "finished"), ("b.h5", "running"), ("deep/er/c.h5", "running"), ("z.h5", "stopped")):
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        for number in (1, 2):
+            write_run(path, sample(number, status=status, summary={"status": status, "iteration": number}))
+    damage(tmp_path / "z.h5", 40)
+    (tmp_path / "other.h5").write_text("not a run")
+    (tmp_path / "notes.txt").touch()
+    with RunLock(tmp_path / "b.h5"):
+        found = list_runs(tmp_path)
+    assert [(str(run.path.relative_to(tmp_path)), run.status) for run in found] == [
+        ("a.h5", "finished"),
+        ("b.h5", "running"),
+        ("deep/er/c.h5", "killed"),
+        ("other.h5", "unreadable"),
+        ("z.h5", "unreadable"),
+    ]
+    assert found[0].summary == {"status": "finished", "iteration": 2}
+    assert found[1].holder is not None
+    assert "not a run store" in found[3].error
+    assert "damaged in its header" in found[4].error
+
+
+def test_one_file_and_an_empty_folder(tmp_path: Path) -> None:
+    assert list_runs(tmp_path) == []
+    write_run(tmp_path / "a.h5", sample())
+    assert [run.path.name for run in list_runs(tmp_path / "a.h5")] == ["a.h5"]
+
+
+def test_a_missing_folder(tmp_path: Path) -> None:
+    with pytest.raises(StoreError, match="cannot be listed"):
+        list_runs(tmp_path / "missing")
