@@ -104,7 +104,8 @@ class _Reader:
 
     def dataset(self, dataset: Any, where: str) -> Array | str:
         """The contents of a dataset: an array, or text for a scalar UTF-8 string."""
-        dtype = self.checked_type(dataset.get_type(), where)
+        kind = dataset.get_type()
+        dtype = self.checked_type(kind, where)
         space = dataset.get_space()
         if space.get_simple_extent_type() not in (h5s.SCALAR, h5s.SIMPLE):
             raise _Malformed(f"{where} has no shape")
@@ -121,7 +122,7 @@ class _Reader:
         values: Array = np.empty(space.shape, dtype)
         if size:
             dataset.read(h5s.ALL, h5s.ALL, values)
-        return _as_text(values) if _is_text(dataset.get_type()) and not space.shape else values
+        return _as_text(values) if _is_text(kind) and not space.shape else values
 
     def attributes(self, owner: Any, where: str) -> list[tuple[str, Any]]:
         """The attributes of an object: text and single numbers."""

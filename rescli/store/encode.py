@@ -23,6 +23,7 @@ from rescli.store.record import STATUSES, UNITS, RunRecord
 if TYPE_CHECKING:
     from rescli.store.record import Array
 
+_DATASET_OVERHEAD = 1024  # bytes that HDF5 needs to describe a dataset, at most
 _GROW_BY = 32 << 20  # bytes by which the image in memory grows
 _TEXT_PARTS = ("recipe", "environment", "progress", "sessions")
 
@@ -36,13 +37,34 @@ def encode(record: RunRecord) -> bytes:
     if record.status not in STATUSES:
         raise ValueError(f"no such status: {record.status!r}")
     try:
+        _ask_for_memory(record)
         image = _build_image(record)
         return b"".join((pack_header(image, _plain(record.summary)), image))
     except (MemoryError, OSError, RuntimeError) as error:  # what h5py makes of a failed allocation
+        reason = "not enough memory" if isinstance(error, MemoryError) else str(error)
         raise StoreError(
-            f"the run store could not be built in memory: {str(error) or 'not enough memory'}",
+            f"the run store could not be built: {reason}; an earlier one stays",
             "A store needs about three times its size in memory while it is built.",
         ) from error
+
+
+def _ask_for_memory(record: RunRecord) -> None:
+    """Raise `MemoryError` if the memory for building this store is not to be had.
+
+    HDF5 itself does not survive that: with no memory left in the middle of its work it ends the process (SIGSEGV). Asking
+    costs nothing, since memory that is not touched is not really given.
+    """
+    groups = (record.inputs, record.model, record.momentum, *record.metrics.values())
+    size = sum(np.asarray(value).nbytes + _DATASET_OVERHEAD for group in groups for value in group.values())
+    np.empty(int(2.5 * (size + _analysis_bytes(record.analysis))) + 3 * _GROW_BY, np.uint8)
+
+
+def _analysis_bytes(tree: Mapping[str, Any]) -> int:
+    """About how many bytes a subtree of analysis results takes."""
+    values = tree.values()
+    return sum(
+        _analysis_bytes(v) if isinstance(v, Mapping) else np.asarray(v).nbytes + _DATASET_OVERHEAD for v in values
+    )
 
 
 def _build_image(record: RunRecord) -> bytes:

@@ -17,7 +17,11 @@ __all__ = ["BackgroundWriter", "encode", "replace", "write_run"]
 
 def write_run(path: Path | str, record: RunRecord) -> None:
     """Make `record` the store at `path`. Raises `StoreError` as `encode` and `replace` do."""
-    replace(path, encode(record))
+    try:
+        data = encode(record)
+    except StoreError as error:
+        raise StoreError(f"{path}: {error.message}", error.hint) from error
+    replace(path, data)
 
 
 class BackgroundWriter:

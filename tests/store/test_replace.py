@@ -286,6 +286,28 @@ def test_a_real_limit_of_the_file_size(path: Path) -> None:
     assert (iteration(path), names(path)) == (1, {"run.h5"})
 
 
+def test_a_real_limit_of_memory(path: Path) -> None:
+    """`ulimit -v`: HDF5 would end the process with a segmentation fault, so it is not even asked."""
+    write_run(path, sample(1))
+    code = (
+        "import resource, sys, psutil, numpy as np\n"
+        "from rescli.errors import StoreError\n"
+        "from rescli.store.writer import write_run\n"
+        "from tests.store.samples import sample\n"
+        "record = sample(2, model={str(i): np.ones(1_000) for i in range(3000)})\n"
+        "for megabytes in range(10, 60, 5):\n"
+        "    used = psutil.Process().memory_info().vms\n"
+        "    resource.setrlimit(resource.RLIMIT_AS, (used + (megabytes << 20), resource.RLIM_INFINITY))\n"
+        "    try:\n"
+        "        write_run(sys.argv[1], record)\n"
+        "    except StoreError as error:\n"
+        "        print(error.message)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code, str(path)], capture_output=True, text=True, check=True)
+    assert done.stdout == 10 * f"{path}: the run store could not be built: not enough memory; an earlier one stays\n"
+    assert (iteration(path), names(path)) == (1, {"run.h5"})
+
+
 @pytest.fixture
 def tiny_disk(tmp_path: Path) -> Iterator[Path]:
     """A file system of one megabyte, where we may make one."""
