@@ -1,0 +1,90 @@
+"""Where the files of a data set are. Loads neither torch nor numpy."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from platformdirs import user_cache_path
+
+from rescli.data.names import DatasetInfo, info
+from rescli.errors import DataError, UsageError
+
+VARIABLE = "RESCLI_DATA"
+
+
+def cache() -> Path:
+    """The per-user folder that data sets are downloaded into where the user names no other."""
+    return user_cache_path("rescli") / "data"
+
+
+def places(data: Path | None = None) -> Iterator[tuple[str, Path]]:
+    """The folders that may hold data sets, in the order in which they are looked at, each with what named it.
+
+    A folder given by the user (`data`, the option --data) is decisive: no other is looked at.
+    """
+    if data is not None:
+        yield "--data", data.expanduser()
+        return
+    if variable := os.environ.get(VARIABLE):
+        yield VARIABLE, Path(variable).expanduser()
+    yield "the cache", cache()
+
+
+def find(name: str, data: Path | None = None) -> Path:
+    """The folder that holds the published folder of data set `name` (`cifar-10-batches-py` for cifar10).
+
+    Every place may also be that published folder itself. Whether the files in it are complete is for `read` to say.
+    Raises `DataError` listing the places where it was not found, and `UsageError` for a name without files.
+    """
+    wanted = with_files(name)
+    looked = []
+    for origin, place in places(data):
+        found, why_not = _look(wanted, place)
+        if found is not None:
+            return found
+        looked.append(f"{place} ({origin}: {why_not})")
+    raise DataError(f"{wanted.title} was not found in {', nor in '.join(looked)}", _hint(wanted, data))
+
+
+def with_files(name: str) -> DatasetInfo:
+    """The facts of a data set that has files. Raises `UsageError` for one that has none, or an unknown name."""
+    wanted = info(name)
+    if wanted.needs_files:
+        return wanted
+    raise UsageError(f"{name} is built in and has no files", f"Use it as it is: --dataset {name}.")
+
+
+def _look(wanted: DatasetInfo, place: Path) -> tuple[Path | None, str]:
+    """The root that `place` stands for, or why there is none."""
+    try:
+        for root in _roots(wanted, place):
+            if (root / str(wanted.folder)).is_dir():
+                return root, ""
+        return None, _why(wanted, place)
+    except OSError as error:  # a folder that may not be entered
+        return None, error.strerror or str(error)
+
+
+def _roots(wanted: DatasetInfo, place: Path) -> Iterator[Path]:
+    yield place
+    target = place.resolve()  # `.` or a link may hide the name
+    if target.name == wanted.folder:
+        yield target.parent
+
+
+def _why(wanted: DatasetInfo, place: Path) -> str:
+    if not place.exists():
+        return "no such folder"
+    if not place.is_dir():
+        return "not a folder"
+    return f"it holds no folder {wanted.folder}"
+
+
+def _hint(wanted: DatasetInfo, data: Path | None) -> str:
+    if data is not None:
+        return f"Give the folder that holds {wanted.folder} with --data, or `rescli data fetch {wanted.name} --data {data}`."
+    return (
+        f"`rescli data fetch {wanted.name}` downloads it. Or set {VARIABLE} to the folder that holds {wanted.folder}."
+    )
