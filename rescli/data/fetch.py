@@ -97,7 +97,9 @@ def _put(new: Path, target: Path, scratch: Path) -> None:
 
 def _unreachable(name: str, root: Path, error: Exception) -> DataError:
     kind = published(name)
-    reason = error.reason if isinstance(error, URLError) else error
+    reason: object = error.reason if isinstance(error, URLError) else str(error) or type(error).__name__
+    if isinstance(error, (RuntimeError, TarError, EOFError)):
+        reason = "what arrived is not the published archive (its md5 differs)"
     return DataError(
         f"{kind.url} could not be fetched: {reason}",
         f"Try again; or fetch it on another machine, put {kind.filename} into {root} and run the same command here.",

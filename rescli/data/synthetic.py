@@ -79,11 +79,13 @@ def _images(n: int, stream: int) -> Images:
 
 def _paint(label: int, draws: _Draws, noise: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
     """Images of one class, uint8 [n, H, W, 3]."""
-    covered = coverage(_place(label, draws))[..., None]
-    shade = _shade(draws)[..., None]
-    ground, step = _colours(draws)
-    grain = ((noise & 15).astype(np.int16) + (noise >> 4) - 15) * 2  # -30..30, triangular
-    images: npt.NDArray[np.int16] = ground + shade + ((step * covered) >> 4) + grain
+    covered = coverage(_place(label, draws))
+    shade = _shade(draws)
+    images: npt.NDArray[np.int16] = (
+        (noise & 15).astype(np.int16) + (noise >> 4) - 15
+    ) * 2  # grain: -30..30, triangular
+    for channel, (ground, step) in enumerate(zip(*_colours(draws), strict=True)):  # numpy is slow on a last axis of 3
+        images[..., channel] += ground + shade + ((step * covered) >> 4)
     return np.clip(images, 0, 255).astype(np.uint8)
 
 
@@ -111,9 +113,9 @@ def _shade(draws: _Draws) -> npt.NDArray[np.int16]:
 
 
 def _colours(draws: _Draws) -> tuple[npt.NDArray[np.int16], npt.NDArray[np.int16]]:
-    """The colour of the ground, and the step from it to the shape's colour: int16 [n, 1, 1, 3] each."""
+    """The colour of the ground, and the step from it to the shape's colour: int16 [3, n, 1, 1] each."""
     middle = draws.pick(96, 160)
     contrast = draws.pick(20, 60) * (2 * draws.pick(0, 1) - 1)  # lighter or darker than the ground
-    ground = np.stack([middle - contrast + draws.pick(-50, 50) for _ in range(3)], axis=-1)
-    shape = np.stack([middle + contrast + draws.pick(-50, 50) for _ in range(3)], axis=-1)
+    ground = np.stack([middle - contrast + draws.pick(-50, 50) for _ in range(3)])
+    shape = np.stack([middle + contrast + draws.pick(-50, 50) for _ in range(3)])
     return ground.astype(np.int16), (shape - ground).astype(np.int16)
