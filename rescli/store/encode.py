@@ -71,7 +71,9 @@ def _build_image(record: RunRecord) -> bytes:
     """The HDF5 image of a record, without the header."""
     access = h5p.create(h5p.FILE_ACCESS)
     access.set_fapl_core(_GROW_BY, False)
-    access.set_libver_bounds(h5f.LIBVER_V18, h5f.LIBVER_V18)  # readable since HDF5 1.8, by MATLAB and h5dump too
+    # The oldest format: every HDF5 program reads it. The newer ones have a checksum in their first block, which HDF5 1.14.2
+    # (h5py 3.11) gets wrong when it hands out a file image.
+    access.set_libver_bounds(h5f.LIBVER_EARLIEST, h5f.LIBVER_V18)
     creation = h5p.create(h5p.FILE_CREATE)
     creation.set_userblock(HEADER_BYTES)
     creation.set_obj_track_times(False)

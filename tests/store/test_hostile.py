@@ -162,7 +162,7 @@ def test_the_hint_offers_the_previous_generation_only_if_it_is_intact(path: Path
 def crafted(path: Path, make: Callable[[h5py.File], Any]) -> None:
     """A store in every respect but for what `make` did to its contents."""
     with h5py.File(
-        "x", "w", driver="core", backing_store=False, userblock_size=HEADER_BYTES, libver=("v108", "v110")
+        "x", "w", driver="core", backing_store=False, userblock_size=HEADER_BYTES, libver=("earliest", "v110")
     ) as file:
         image_of_sample(file)
         make(file)
