@@ -12,7 +12,7 @@ from http.client import HTTPException
 from pathlib import Path
 from tarfile import TarError
 from typing import Any
-from urllib.error import URLError
+from urllib.error import HTTPError, URLError
 
 from rescli.data.files import complete, published
 from rescli.data.locate import find, places, with_files
@@ -42,6 +42,8 @@ def fetch(name: str, data: Path | None = None, *, note: Callable[[str], None] = 
             _download(name, root, scratch)
             _put(scratch / published(name).base_folder, root / published(name).base_folder, scratch)
     except (URLError, HTTPException, ConnectionError, TimeoutError) as error:
+        if isinstance(error, HTTPError):
+            error.close()  # it holds the connection open
         raise _unreachable(name, root, error) from error
     except OSError as error:
         raise DataError(

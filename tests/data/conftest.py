@@ -6,13 +6,16 @@ import hashlib
 import os
 import pickle
 import tarfile
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import settings
 from torchvision.datasets import CIFAR10
+
+settings.register_profile("unhurried", deadline=None)  # a busy machine is no failure
+settings.load_profile("unhurried")
 
 FOLDER = "cifar-10-batches-py"
 BATCHES = [f"data_batch_{i}" for i in range(1, 6)]
@@ -50,7 +53,7 @@ class Tiny:
 
 
 @pytest.fixture
-def tiny(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Tiny]:
+def tiny(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Tiny:
     root = tmp_path / "tiny"
     (root / FOLDER).mkdir(parents=True)
     images = np.random.Generator(np.random.PCG64(0)).integers(0, 256, (120, 3, 32, 32)).astype(np.uint8)
@@ -67,7 +70,7 @@ def tiny(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Tiny]:
     monkeypatch.setattr(CIFAR10, "test_list", [["test_batch", md5(root / FOLDER / "test_batch")]])
     monkeypatch.setattr(CIFAR10, "meta", {**CIFAR10.meta, "md5": md5(root / FOLDER / "batches.meta")})
     monkeypatch.setattr(CIFAR10, "tgz_md5", md5(archive))
-    yield Tiny(root, archive, images.transpose(0, 2, 3, 1), labels)
+    return Tiny(root, archive, images.transpose(0, 2, 3, 1), labels)
 
 
 def md5(path: Path) -> str:

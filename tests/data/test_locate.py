@@ -47,7 +47,7 @@ def test_the_published_folder_itself_will_do(tmp_path: Path, monkeypatch: pytest
     (tmp_path / "link").symlink_to(root / FOLDER)
     assert find("cifar10", tmp_path / "link") == root
     monkeypatch.chdir(root / FOLDER)
-    assert find("cifar10", Path(".")) == root
+    assert find("cifar10", Path()) == root
     monkeypatch.setenv("HOME", str(root))
     assert find("cifar10", Path("~")) == root
 

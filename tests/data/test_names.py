@@ -23,7 +23,8 @@ def test_facts() -> None:
 
 
 @pytest.mark.parametrize(
-    ("typed", "meant"), [("CIFAR-10", "cifar10"), ("cifar_100", "cifar100"), ("cifar", "cifar10"), ("synth", "synthetic")]
+    ("typed", "meant"),
+    [("CIFAR-10", "cifar10"), ("cifar_100", "cifar100"), ("cifar", "cifar10"), ("synth", "synthetic")],
 )
 def test_an_unknown_name_gets_a_suggestion(typed: str, meant: str) -> None:
     with pytest.raises(UsageError) as error:
