@@ -22,8 +22,9 @@ from rescli.commands.options import (
     Threads,
     option,
 )
+from rescli.data.names import info
 from rescli.engine.request import Request
-from rescli.errors import UsageError
+from rescli.errors import DataError, UsageError
 from rescli.recipes.cifar import CifarRecipe
 
 app = typer.Typer(help="Train a network into a run store.", no_args_is_help=True)
@@ -151,9 +152,7 @@ def default_path(recipe: CifarRecipe) -> Path:
 
 def _check_effect(request: Request, *, download: bool, print_config: bool, dry_run: bool) -> None:
     """Raises `UsageError` for options that would have no effect."""
-    from rescli.data.names import dataset_info
-
-    files = dataset_info(request.recipe.dataset).needs_files
+    files = info(request.recipe.dataset).needs_files
     if not files and (download or request.data is not None):
         raise UsageError(
             f"{request.recipe.dataset} is built in: --data and --download have no effect", "Leave them out."
@@ -199,9 +198,7 @@ def _train(request: Request, *, download: bool, json: bool) -> None:
     from rescli.engine.train import train as run
 
     if download:
-        from rescli.data.fetch import fetch
-
-        fetch(request.recipe.dataset, request.data)
+        _fetch_if_missing(request)
     outcome = run(request, watch())
     if json:
         console.emit(outcome.to_dict())
@@ -210,3 +207,13 @@ def _train(request: Request, *, download: bool, json: bool) -> None:
     else:
         console.say(f"{outcome.path}: {outcome.sentence()} in {console.duration(outcome.seconds)}")
         console.note(f"Next: rescli eval {outcome.path}")
+
+
+def _fetch_if_missing(request: Request) -> None:
+    from rescli.data.fetch import fetch
+    from rescli.data.locate import find
+
+    try:
+        find(request.recipe.dataset, request.data)
+    except DataError:
+        fetch(request.recipe.dataset, request.data, note=console.note)

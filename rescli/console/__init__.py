@@ -21,6 +21,8 @@ class Settings:
 
     json: bool = False
     debug: bool = False
+    emitted: bool = False
+    """Whether the one JSON document is out already."""
 
 
 settings = Settings()
@@ -28,6 +30,7 @@ settings = Settings()
 
 def emit(document: Any) -> None:
     """The one JSON document of a command."""
+    settings.emitted = True
     say(dumps(document))
 
 
@@ -51,7 +54,7 @@ def note(text: str) -> None:
 
 def fail(error: RescliError) -> None:
     """What was wrong, where, and what to do next; with `--json` the same as a document on stdout."""
-    if settings.json:
+    if settings.json and not settings.emitted:
         emit({"error": error.message, "hint": error.hint, "exit_code": error.exit_code})
     lines = [f"Error: {error.message}", *([error.hint] if error.hint else [])]
     note("\n".join(lines))

@@ -5,17 +5,16 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal
+from datetime import datetime, timezone
+from typing import Any
 
 import numpy.typing as npt
 
 from rescli.backends.base import Worker
 from rescli.engine.progress import Metrics, Progress
 from rescli.recipes.cifar import CifarRecipe
-from rescli.store.record import RunRecord
+from rescli.store.record import RunRecord, Status
 from rescli.store.writer import BackgroundWriter
-
-Status = Literal["running", "stopped", "finished", "diverged"]
 
 
 @dataclass(kw_only=True)
@@ -49,8 +48,8 @@ class Checkpointer:
         self._before = clock()
 
     def due(self) -> bool:
-        """Whether so many seconds have passed since the last one."""
-        return self._clock() - self._before >= self._every
+        """Whether so many seconds have passed since the last one, or that one failed and `save` will say how."""
+        return self._clock() - self._before >= self._every or self._writer.failed()
 
     def save(self, status: Status, worker: Worker, progress: Progress, metrics: Metrics) -> None:
         """Copy everything off the device and hand it to the writer; wait for it unless the run goes on.
@@ -71,7 +70,7 @@ class Checkpointer:
         self._writer.flush()
 
     def _submit(self, record: RunRecord) -> None:
-        self._writer.submit(record)
+        self._writer.submit(record, copy=False)  # a worker's state is a copy already
         self.last = record
 
     def _record(self, status: Status, worker: Worker, progress: Progress, metrics: Metrics) -> RunRecord:
@@ -99,6 +98,7 @@ def summary(facts: Facts, status: Status, progress: Progress, metrics: Metrics) 
     tested = "val" if recipe.validation else "test"
     return {
         "status": status,
+        "saved": datetime.now(timezone.utc).isoformat(timespec="seconds"),
         "network": facts.network,
         "shortcut": recipe.shortcut,
         "dataset": recipe.dataset,

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from rescli.backends.base import Job, State, Tally, Totals
 from rescli.backends.registry import choose
 from rescli.data.feed import ResidentImages
@@ -105,7 +107,7 @@ def evaluate_run(
     spec = recipe.spec(classes=len(dataset.classes))
     job = Job(
         network=build(spec),
-        feeds={split: ResidentImages(images, record.inputs["mean_image"])},
+        feeds={split: ResidentImages(images, np.asarray(record.inputs["mean_image"], dtype=np.float32))},
         classes=spec.classes,
         precision=settled,
         threads=threads or record.sessions[-1].get("threads"),

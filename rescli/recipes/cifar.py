@@ -84,23 +84,6 @@ class CifarRecipe:
         """Number of groups of images that BN normalizes on their own."""
         return 1 if self.bn_images is None else self.batch_size // self.bn_images
 
-    @property
-    def paper(self) -> bool:
-        """Whether this is the recipe of the paper's own runs, but for depth, net, seed and what is only observed."""
-        seen = (
-            "dataset",
-            "depth",
-            "plain",
-            "seed",
-            "eval_every",
-            "log_every",
-            "precision",
-            "momentum_form",
-            "bn_images",
-        )
-        same = {name: getattr(self, name) for name in seen}
-        return self.resolved() == CifarRecipe(**same).resolved()
-
     def spec(self, *, classes: int) -> NetworkSpec:
         """The network to train."""
         return cifar_spec(self.depth, shortcut=None if self.plain else self.shortcut or "A", classes=classes)
