@@ -1,0 +1,191 @@
+"""A resumed run equals an uninterrupted one, bit for bit."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from benchmarks.kills import same
+from rescli.data.dataset import Dataset, Images
+from rescli.engine.observer import Silent
+from rescli.engine.request import Request
+from rescli.engine.train import train
+from rescli.errors import DataError, Interrupted, StoppedEarly, StoreError, UsageError
+from rescli.recipes.cifar import CifarRecipe
+from rescli.store.reader import read_run
+from tests.engine.conftest import Train, small
+
+
+class Stops(Silent):
+    """Sends a signal to this process after an iteration, or when a split's metrics get a row."""
+
+    def __init__(self, iteration: int, number: signal.Signals = signal.SIGTERM) -> None:
+        self._iteration = iteration
+        self._number = number
+
+    def step(self, iteration: int) -> None:
+        if iteration == self._iteration:
+            os.kill(os.getpid(), self._number)
+
+
+FORKS: list[dict[str, Any]] = [
+    {},
+    {"precision": "bf16"},
+    {"plain": True, "augment": False},
+    {"shortcut": "B", "momentum_form": "caffe"},
+    {"bn_images": 8, "decay": "conv"},
+    {"warmup": True, "validation": 30},
+]
+
+
+@pytest.mark.parametrize("fork", FORKS, ids=lambda fork: "-".join(f"{k}={v}" for k, v in fork.items()) or "default")
+def test_stopped_at_every_other_iteration(trained: Train, tmp_path: Path, fork: Mapping[str, Any]) -> None:
+    """Also where the learning rate changes (6, 9), an epoch ends (7), and metrics and evaluations are due."""
+    recipe = small(**fork)
+    _, expected = trained(recipe, name="whole.h5")
+
+    for iteration in range(1, 12):
+        with pytest.raises(StoppedEarly) as stopped:
+            trained(recipe, resume=True, observer=Stops(iteration))
+        assert f"after iteration {iteration}," in stopped.value.message
+        assert read_run(tmp_path / "run.h5").status == "stopped"
+    _, record = trained(recipe, resume=True)
+
+    assert same(expected, record) == []
+    assert record.status == "finished"
+    assert [session["first_iteration"] for session in record.sessions] == list(range(12))
+
+
+def test_a_signal_during_an_evaluation_puts_it_off(
+    trained: Train, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from rescli.backends.worker import TorchWorker
+
+    recipe = small()
+    _, expected = trained(recipe, name="whole.h5")
+    evaluate = TorchWorker.evaluate
+
+    def interrupted(self: TorchWorker, split: str, stop: Any = lambda: False) -> Any:
+        os.kill(os.getpid(), signal.SIGUSR1)
+        return evaluate(self, split, stop)
+
+    monkeypatch.setattr(TorchWorker, "evaluate", interrupted)
+    with pytest.raises(StoppedEarly, match="after iteration 5,"):
+        trained(recipe)
+    monkeypatch.setattr(TorchWorker, "evaluate", evaluate)
+    assert "test" not in read_run(tmp_path / "run.h5").metrics
+    _, record = trained(recipe, resume=True)
+
+    assert same(expected, record) == []
+
+
+def test_ctrl_c_is_told_from_other_signals(trained: Train) -> None:
+    with pytest.raises(Interrupted) as error:
+        trained(small(), observer=Stops(4, signal.SIGINT))
+
+    assert error.value.exit_code == 130
+
+
+def test_handlers_are_put_back(trained: Train) -> None:
+    before = [signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGUSR1, signal.SIGINT)]
+
+    trained(small(iterations=1))
+
+    assert [signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGUSR1, signal.SIGINT)] == before
+
+
+def test_resuming_where_there_is_nothing_begins_a_run(trained: Train) -> None:
+    outcome, _ = trained(small(iterations=2), resume=True)
+
+    assert outcome.status == "finished"
+    assert not outcome.already
+
+
+def test_resuming_a_finished_run_does_nothing(trained: Train, tmp_path: Path) -> None:
+    trained(small(iterations=2))
+    before = (tmp_path / "run.h5").read_bytes()
+
+    outcome, _ = trained(small(iterations=2), resume=True)
+
+    assert outcome.already
+    assert (tmp_path / "run.h5").read_bytes() == before
+
+
+def test_an_existing_run_is_not_overwritten(trained: Train) -> None:
+    trained(small(iterations=1))
+
+    with pytest.raises(UsageError, match="exists already"):
+        trained(small(iterations=1))
+
+
+def stop_at_2(trained: Train) -> None:
+    with pytest.raises(StoppedEarly):
+        trained(small(), observer=Stops(2))
+
+
+def test_another_recipe_is_refused_with_the_difference(trained: Train) -> None:
+    stop_at_2(trained)
+
+    with pytest.raises(UsageError, match=r"seed was 0, now 3"):
+        trained(small(seed=3), resume=True, given=frozenset({"seed", "depth"}))
+
+
+def test_what_was_not_given_comes_from_the_store(trained: Train) -> None:
+    stop_at_2(trained)
+
+    _, record = trained(CifarRecipe(), resume=True, given=frozenset())
+
+    assert CifarRecipe.from_dict(record.recipe) == small().resolved()
+
+
+def test_other_images_are_refused(trained: Train, few_images: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
+    stop_at_2(trained)
+    images = Images(255 - few_images.train.images, few_images.train.labels)
+    other = Dataset(few_images.name, few_images.classes, images, few_images.test)
+    monkeypatch.setattr("rescli.engine.prepare.load", lambda name, *, data=None: other)
+
+    with pytest.raises(DataError, match="mean image"):
+        trained(small(), resume=True)
+
+
+def test_a_run_in_use_is_refused(trained: Train, tmp_path: Path) -> None:
+    class Second(Silent):
+        def step(self, iteration: int) -> None:
+            with pytest.raises(StoreError, match="in use by process"):
+                train(Request(recipe=small(), path=tmp_path / "run.h5", resume=True), Silent())
+
+    trained(small(iterations=1), observer=Second())
+
+
+def test_checkpoints_do_not_change_the_result(trained: Train) -> None:
+    _, rare = trained(small(), name="rare.h5", checkpoint_seconds=1e9)
+    _, often = trained(small(), name="often.h5", checkpoint_seconds=0.0)
+
+    assert same(rare, often) == []
+
+
+def test_a_write_that_fails_stops_the_run_and_the_last_store_stays(
+    trained: Train, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import rescli.store.writer as writer
+
+    class Full(Silent):
+        def step(self, iteration: int) -> None:
+            if iteration == 4:
+                monkeypatch.setattr(writer, "write_run", full)
+
+    def full(path: Path, record: object) -> None:
+        raise StoreError(f"{path}: could not be written: No space left on device")
+
+    with pytest.raises(StoreError, match="No space left"):
+        trained(small(), observer=Full(), checkpoint_seconds=0.0)
+
+    record = read_run(tmp_path / "run.h5")
+    assert 0 < record.progress["iteration"] <= 4
+    assert all(np.isfinite(values).all() for values in record.model.values())
