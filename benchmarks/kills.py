@@ -29,8 +29,17 @@ from rescli.store.record import RunRecord
 def command(path: Path, options: argparse.Namespace) -> list[str]:
     """The command line of a trial."""
     return [
-        *("rescli", "train", "cifar", "--dataset", "synthetic", "--depth", str(options.depth), "--batch-size", "32", "--resume"),
-        *("--iterations", str(options.iterations), "--precision", options.precision, "--out", str(path)),
+        *("rescli", "train", "cifar", "--dataset", "synthetic", "--depth", str(options.depth), "--resume"),
+        *(
+            "--batch-size",
+            "32",
+            "--iterations",
+            str(options.iterations),
+            "--precision",
+            options.precision,
+            "--out",
+            str(path),
+        ),
         *("--log-every", "7", "--eval-every", "25", "--checkpoint-every", "0.1", "--threads", "1"),
     ]
 

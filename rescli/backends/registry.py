@@ -1,4 +1,4 @@
-"""Which backends there are: the entry points of the group `rescli.backends`, of this package and of others."""
+"""Which backends there are: cpu and cuda, and what other packages name in the entry-point group `rescli.backends`."""
 
 from __future__ import annotations
 
@@ -9,12 +9,17 @@ from functools import lru_cache
 from importlib.metadata import EntryPoint, entry_points
 from typing import TYPE_CHECKING
 
+import rescli
 from rescli.errors import BackendError
 
 if TYPE_CHECKING:
     from rescli.backends.base import Backend
 
 GROUP = "rescli.backends"
+BUILT_IN = (
+    EntryPoint("cpu", "rescli.backends.cpu:CpuBackend", GROUP),
+    EntryPoint("cuda", "rescli.backends.cuda:CudaBackend", GROUP),
+)
 PREFERRED = ("cuda", "cpu")  # what `auto` tries, in this order; another package's backend is used when named
 
 
@@ -34,14 +39,12 @@ class BackendWarning(UserWarning):
 
 @lru_cache(maxsize=1)
 def registered() -> dict[str, EntryPoint]:
-    """The entry points by name. Where two packages use one name, rescli's own wins, else the first."""
-    found: dict[str, EntryPoint] = {}
-    for entry in sorted(entry_points(group=GROUP), key=lambda entry: not entry.value.startswith("rescli.")):
-        if entry.name in found:
-            if found[entry.name].value != entry.value:
-                _warn(f"backend '{entry.name}' of {_source(entry)} is left out: the name is taken")
-            continue
-        found[entry.name] = entry
+    """The entry points by name. Where two packages use one name the first wins, and rescli's own before all others."""
+    found = {entry.name: entry for entry in BUILT_IN}
+    for entry in entry_points(group=GROUP):
+        taken = found.setdefault(entry.name, entry)
+        if taken.value != entry.value:
+            _warn(f"backend '{entry.name}' of {_source(entry)} is left out: the name is taken by {_source(taken)}")
     return found
 
 
@@ -90,6 +93,8 @@ def _look(entry: EntryPoint) -> Listed:
 
 
 def _source(entry: EntryPoint) -> str:
+    if entry in BUILT_IN:
+        return f"rescli {rescli.__version__}"
     return f"{entry.dist.name} {entry.dist.version}" if entry.dist is not None else entry.value
 
 

@@ -8,10 +8,9 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 if TYPE_CHECKING:
-    import numpy as np
     import numpy.typing as npt
 
-    Array: TypeAlias = npt.NDArray[np.generic]
+    Array: TypeAlias = npt.NDArray[Any]
 
 JSON: TypeAlias = Any  # None, bool, int, float, str, and lists and string-keyed mappings of these
 Status: TypeAlias = Literal["running", "stopped", "finished", "diverged"]

@@ -1,0 +1,107 @@
+"""The CUDA backend. Skipped where there is no GPU, but for what needs none."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from benchmarks.kills import same
+from rescli.backends.cpu import CpuBackend
+from rescli.backends.cuda import CudaBackend
+from rescli.data import synthetic
+from rescli.data.feed import ResidentImages
+from rescli.data.mean import mean_image
+from rescli.data.order import Order
+from rescli.engine.observer import Silent
+from rescli.engine.request import Request
+from rescli.engine.train import train
+from rescli.errors import BackendError
+from rescli.recipes.cifar import CifarRecipe
+from rescli.store.reader import read_run
+from tests.backends.test_worker import images, job, steps  # noqa: F401 - `images` is a fixture
+
+gpu = [pytest.mark.gpu, pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")]
+
+
+def test_where_there_is_no_gpu_it_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+
+    reason = CudaBackend().unavailable()
+
+    assert reason is not None
+    assert "GPU" in reason or "built without CUDA" in reason
+
+
+@pytest.mark.parametrize(
+    ("capability", "native", "asked", "answer"),
+    [
+        ((9, 0), True, "auto", "bf16"),
+        ((7, 0), False, "auto", "fp32"),
+        ((9, 0), True, "tf32", "tf32"),
+        ((7, 0), False, "fp32", "fp32"),
+        ((7, 0), False, "bf16", None),
+        ((7, 5), False, "tf32", None),
+    ],
+)
+def test_precisions(
+    monkeypatch: pytest.MonkeyPatch, capability: tuple[int, int], native: bool, asked: str, answer: str | None
+) -> None:
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation=True: native)
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda: capability)
+    monkeypatch.setattr(torch.cuda, "get_device_name", lambda: "a GPU")
+
+    if answer is None:
+        with pytest.raises(BackendError, match="a GPU has no"):
+            CudaBackend().precision(asked)
+    else:
+        assert CudaBackend().precision(asked) == answer
+
+
+class TestOnAGpu:
+    """Run with `make test-gpu`."""
+
+    pytestmark = gpu
+
+    def test_batches_are_the_cpus_bit_for_bit(self) -> None:
+        whole = synthetic.make()
+        feed = ResidentImages(whole.train, mean_image(whole.train.images))
+        plan = [rows[:256] for rows in feed.plan_tensors(Order(len(whole.train), 5).epoch(3))]
+        x, y = feed(*plan)
+
+        cuda = feed.to("cuda")
+        theirs_x, theirs_y = cuda(*(rows.cuda() for rows in plan))
+
+        assert torch.equal(x, theirs_x.cpu())
+        assert torch.equal(y, theirs_y.cpu())
+
+    def test_a_step_is_the_cpus_to_rounding(self, images: object) -> None:  # noqa: F811
+        ours, theirs = CpuBackend().start(job(images)), CudaBackend().start(job(images))
+        steps(ours, images)
+        steps(theirs, images)
+
+        assert theirs.totals().loss == pytest.approx(ours.totals().loss, rel=1e-4)
+        for name, value in ours.state().model.items():
+            np.testing.assert_allclose(theirs.state().model[name], value, rtol=2e-2, atol=2e-3, err_msg=name)
+
+    def test_no_step_waits_for_the_device(self, images: object) -> None:  # noqa: F811
+        worker = CudaBackend().start(job(images, precision="bf16"))
+        steps(worker, images)
+        plan = worker.feeds["train"].plan_tensors(Order(96, 0).epoch(1))  # type: ignore[operator]
+        torch.cuda.set_sync_debug_mode("error")
+        try:
+            worker.begin_epoch(plan)
+            for step in range(3):
+                worker.train_step(step, 32 * step, 32 * (step + 1), 0.1)
+        finally:
+            torch.cuda.set_sync_debug_mode("default")
+
+    @pytest.mark.parametrize("precision", ["fp32", "bf16"])
+    def test_deterministic_runs_are_equal(self, tmp_path: Path, precision: str) -> None:
+        recipe = CifarRecipe.from_dict({"dataset": "synthetic", "depth": 8, "iterations": 60, "precision": precision})
+        for name in ("a.h5", "b.h5"):
+            train(Request(recipe=recipe, path=tmp_path / name, backend="cuda", deterministic=True), Silent())
+
+        assert same(read_run(tmp_path / "a.h5"), read_run(tmp_path / "b.h5")) == []

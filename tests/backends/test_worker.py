@@ -1,0 +1,136 @@
+"""The step that the built-in backends share, on the CPU."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from rescli.backends.base import Job, Sgd
+from rescli.backends.cpu import CpuBackend, has_bf16
+from rescli.backends.worker import TorchWorker
+from rescli.data import synthetic
+from rescli.data.feed import ResidentImages
+from rescli.data.mean import mean_image
+from rescli.data.order import Order
+from rescli.errors import BackendError, StoreError
+from rescli.models.resnet import build
+from rescli.models.spec import cifar_spec
+
+SGD = Sgd(momentum=0.9, momentum_form="pytorch", weight_decay=1e-4, decay="all")
+
+
+@pytest.fixture(scope="module")
+def images() -> Any:
+    whole = synthetic.make()
+    return whole.train[:96], whole.test[:50]
+
+
+def job(images: Any, **values: Any) -> Job:
+    train, test = images
+    mean = mean_image(train.images)
+    feeds = {"train": ResidentImages(train, mean), "test": ResidentImages(test, mean)}
+    return Job(
+        **{"network": build(cifar_spec(8)), "feeds": feeds, "classes": 10, "precision": "fp32", "sgd": SGD, **values}
+    )
+
+
+def steps(worker: TorchWorker, images: Any, first: int = 0, last: int = 3) -> None:
+    plan = worker.feeds["train"].plan_tensors(Order(96, 0).epoch(0))  # type: ignore[operator]
+    worker.begin_epoch(plan)
+    for step in range(first, last):
+        worker.train_step(step, 32 * step, 32 * (step + 1), 0.1)
+
+
+def test_sums_do_not_depend_on_when_somebody_looks(images: Any) -> None:
+    curious, patient = (CpuBackend().start(job(images)) for _ in range(2))
+    for step in range(3):
+        steps(curious, images, step, step + 1)
+        curious.totals()
+        curious.evaluate("test")
+        curious.state()
+    steps(patient, images)
+
+    assert curious.totals() == patient.totals()
+    assert curious.totals().images == 96
+    assert all(np.array_equal(value, patient.state().model[name]) for name, value in curious.state().model.items())
+
+
+def test_a_state_is_a_copy(images: Any) -> None:
+    worker = CpuBackend().start(job(images))
+    steps(worker, images, 0, 1)
+    state = worker.state()
+    before = {name: value.copy() for name, value in {**state.model, **state.momentum}.items()}
+
+    steps(worker, images, 1, 3)
+
+    assert all(np.array_equal(value, before[name]) for name, value in {**state.model, **state.momentum}.items())
+    assert state.model["layer1.0.conv1.weight"].flags.c_contiguous
+    assert worker.network.get_parameter("layer1.0.conv1.weight").is_contiguous(memory_format=torch.channels_last)
+
+
+def test_states_of_other_networks_are_refused(images: Any) -> None:
+    worker = CpuBackend().start(job(images))
+    deeper = CpuBackend().start(job(images, network=build(cifar_spec(14)))).state()
+    projecting = CpuBackend().start(job(images, network=build(cifar_spec(8, classes=100)))).state()
+
+    with pytest.raises(StoreError, match="not known"):
+        worker.load(deeper)
+    with pytest.raises(StoreError, match=r"fc.* is \(100"):
+        worker.load(projecting)
+
+
+def test_the_first_bad_iteration_is_kept(images: Any) -> None:
+    worker = CpuBackend().start(job(images))
+    steps(worker, images, 0, 1)
+    assert worker.totals().first_bad is None
+    with torch.no_grad():
+        worker.network.get_parameter("fc.bias").fill_(float("nan"))
+
+    steps(worker, images, 1, 3)
+
+    assert worker.totals().first_bad == 1
+
+
+def test_an_evaluation_can_be_stopped(images: Any) -> None:
+    worker = CpuBackend().start(job(images))
+
+    assert worker.evaluate("test", lambda: True) is None
+
+
+def test_an_evaluation_counts_each_image_of_each_class(images: Any) -> None:
+    worker = CpuBackend().start(job(images))
+    tally = worker.evaluate("test")
+
+    assert tally is not None
+    assert tally.images.tolist() == np.bincount(images[1].labels, minlength=10).tolist()
+    assert (tally.errors <= tally.images).all()
+
+
+def test_weights_and_statistics_stay_fp32_in_bf16(images: Any) -> None:
+    worker = CpuBackend().start(job(images, precision="bf16"))
+    steps(worker, images)
+    state = worker.state()
+
+    assert {value.dtype for value in (*state.model.values(), *state.momentum.values())} == {np.dtype(np.float32)}
+
+
+def test_bf16_computes_something_else(images: Any) -> None:
+    exact, rough = (CpuBackend().start(job(images, precision=precision)) for precision in ("fp32", "bf16"))
+    steps(exact, images, 0, 1)
+    steps(rough, images, 0, 1)
+
+    loss, other = exact.totals().loss, rough.totals().loss
+    assert loss != other
+    assert loss == pytest.approx(other, rel=2e-2)
+
+
+def test_precisions_of_a_processor() -> None:
+    backend = CpuBackend()
+
+    assert backend.precision("auto") == ("bf16" if has_bf16() else "fp32")
+    assert backend.precision("fp32") == "fp32"
+    with pytest.raises(BackendError, match="no tf32"):
+        backend.precision("tf32")

@@ -1,0 +1,79 @@
+"""Which room may import which: docs/architecture.md, as a test."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import rescli
+
+ROOT = Path(rescli.__file__).parent
+LEVELS = [
+    {"cli", "__main__"},
+    {"commands"},
+    {"analysis", "engine", "profiling", "console"},
+    {"backends", "data", "store", "models", "recipes"},
+    {"errors", "__init__"},
+]
+OWNERS = {
+    "typer": {"cli", "commands"},
+    "rich": {"console"},
+    "h5py": {"store"},
+    "filelock": {"store"},
+    "torch": {"models", "data", "backends", "engine"},
+    "torchvision": {"data"},
+}
+
+
+def level(room: str) -> int:
+    return next(number for number, rooms in enumerate(LEVELS) if room in rooms)
+
+
+def modules() -> list[Path]:
+    return sorted(ROOT.rglob("*.py"))
+
+
+def imports(path: Path, *, at_load: bool = False) -> Iterator[str]:
+    """Names of imported modules; with `at_load`, only those that importing the file imports."""
+    tree = ast.parse(path.read_text())
+    nodes = tree.body if at_load else ast.walk(tree)
+    for node in nodes:
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.module is not None
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def room(path: Path) -> str:
+    return path.relative_to(ROOT).parts[0].removesuffix(".py")
+
+
+@pytest.mark.parametrize("path", modules(), ids=lambda path: str(path.relative_to(ROOT)))
+def test_arrows_run_one_way(path: Path) -> None:
+    for name in imports(path):
+        parts = name.split(".")
+        if parts[0] == "rescli" and len(parts) > 1 and parts[1] != "__version__":
+            assert level(parts[1]) >= level(room(path)), f"{path} imports {name}"
+
+
+@pytest.mark.parametrize("path", modules(), ids=lambda path: str(path.relative_to(ROOT)))
+def test_each_library_has_its_rooms(path: Path) -> None:
+    for name in imports(path):
+        owners = OWNERS.get(name.split(".")[0])
+        assert owners is None or room(path) in owners, f"{path} imports {name}"
+
+
+@pytest.mark.parametrize(
+    "name", ["models/spec.py", "models/layers.py", "profiling/cost.py", "recipes/cifar.py", "data/names.py"]
+)
+def test_descriptions_are_without_torch_and_numpy(name: str) -> None:
+    assert not {imported.split(".")[0] for imported in imports(ROOT / name)} & {"torch", "numpy"}
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "commands").glob("*.py")), ids=lambda path: path.name)
+def test_commands_load_without_heavy_libraries(path: Path) -> None:
+    assert not {name.split(".")[0] for name in imports(path, at_load=True)} & {"torch", "numpy", "h5py", "torchvision"}
