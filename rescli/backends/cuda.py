@@ -60,6 +60,8 @@ class CudaBackend:
 
     def start(self, job: Job) -> CudaWorker:
         """Put a job on the GPU."""
+        if job.threads is not None:
+            torch.set_num_threads(job.threads)
         _set_arithmetic(job)
         return CudaWorker(job, torch.device("cuda", torch.cuda.current_device()), eval_batch=EVAL_BATCH)
 

@@ -46,6 +46,7 @@ class Checkpointer:
         self._every = every_seconds
         self._clock = clock
         self._before = clock()
+        self._held_up = 0.0
 
     def due(self) -> bool:
         """Whether so many seconds have passed since the last one, or that one failed and `save` will say how."""
@@ -56,10 +57,12 @@ class Checkpointer:
 
         Raises `StoreError` where this one or the one before could not be written.
         """
+        started = self._clock()
         self._submit(self._record(status, worker, progress, metrics))
         if status != "running":
             self._writer.flush()
         self._before = self._clock()
+        self._held_up += self._before - started
 
     def mark_diverged(self, iteration: int) -> None:
         """Say in the store that the loss stopped being finite at `iteration`. The last good checkpoint stays."""
@@ -76,7 +79,11 @@ class Checkpointer:
     def _record(self, status: Status, worker: Worker, progress: Progress, metrics: Metrics) -> RunRecord:
         state = worker.state()
         facts = self.facts
-        facts.sessions[-1] |= {"last_iteration": progress.iteration, "status": status}
+        facts.sessions[-1] |= {
+            "last_iteration": progress.iteration,
+            "status": status,
+            "seconds_in_checkpoints": self._held_up,  # before this one
+        }
         return RunRecord(
             status=status,
             recipe=facts.recipe.to_dict(),

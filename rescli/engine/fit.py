@@ -67,7 +67,6 @@ def fit(run: Training) -> bool:
             if run.stop.received:
                 return False
         _iterate(run)
-        run.observer.step(progress.iteration)
 
 
 def _iterate(run: Training) -> None:
@@ -82,6 +81,7 @@ def _iterate(run: Training) -> None:
     rate = schedule.at(progress.iteration, warming_up=progress.warming_up)
     run.worker.train_step(progress.iteration, step * batch, min((step + 1) * batch, images), rate)
     progress.iteration += 1
+    run.observer.step(progress.iteration)
     assert recipe.log_every is not None
     if progress.warming_up and progress.iteration % schedule.warmup_window == 0:
         _check_warmup(run)

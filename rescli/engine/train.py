@@ -18,7 +18,7 @@ from rescli.data.order import Order
 from rescli.engine import environment
 from rescli.engine.checkpoint import Checkpointer, Facts
 from rescli.engine.fit import Training, fit
-from rescli.engine.observer import Observer
+from rescli.engine.observer import Observer, Silent
 from rescli.engine.prepare import Prepared, describe, prepare, start
 from rescli.engine.progress import Metrics, Progress
 from rescli.engine.request import Outcome, Request
@@ -31,11 +31,12 @@ from rescli.store.record import RunRecord
 from rescli.store.writer import BackgroundWriter
 
 
-def train(request: Request, observer: Observer) -> Outcome:
+def train(request: Request, observer: Observer | None = None) -> Outcome:
     """Train, or go on training, into `request.path`.
 
     Raises `StoppedEarly` or `Interrupted` after a signal (with a checkpoint written), and any other `RescliError`.
     """
+    observer = observer or Silent()
     with StopSignals() as stop, _locked(request) as record:
         if record is not None and record.status == "finished":
             return _outcome(request.path, record, already=True)
