@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from rescli.store.header import read_header
 from rescli.store.listing import Listed, list_runs
 
 
@@ -19,14 +20,11 @@ class Moment:
 
     def to_dict(self) -> dict[str, Any]:
         """As a JSON document."""
-        error = self.listed.error or None
-        return {**self.listed.summary, "path": str(self.listed.path), "status": self.listed.status, "error": error}
+        return {**self.listed.summary, "path": str(self.listed.path), "status": self.listed.status}
 
     def line(self) -> str:
         """In one line."""
         summary = self.listed.summary
-        if self.listed.error:
-            return self.listed.error
         errors = [
             f"{name} error {summary[f'{name}_error']:.2f} %"
             for name in ("train", "test", "val")
@@ -42,12 +40,13 @@ class Moment:
 
 
 def follow(path: Path, *, interval: float, sleep: Callable[[float], None] = time.sleep) -> Iterator[Moment]:
-    """The run now, and again whenever something has changed, until it has ended. Raises `StoreError` if there is none.
+    """The run now, and again whenever something has changed, until it has ended. Raises `StoreError` if it cannot be read.
 
     Reads headers only: `interval` seconds apart it costs the training nothing.
     """
     before: dict[str, Any] | None = None
     while True:
+        read_header(path)
         moment = Moment(listed=list_runs(path)[0])
         now = moment.to_dict()
         if now != before:
