@@ -5,6 +5,7 @@ No module that is loaded here imports torch, numpy or h5py; commands do so when 
 
 from __future__ import annotations
 
+import signal
 import sys
 import traceback
 from typing import Annotated, Any
@@ -14,7 +15,7 @@ from typer.main import get_command
 
 import rescli
 from rescli import console
-from rescli.commands import backends, data, runs, train
+from rescli.commands import backends, data, layers, runs, train
 from rescli.commands import eval as evaluation
 from rescli.errors import Interrupted, RescliError, UsageError
 
@@ -29,10 +30,10 @@ app = typer.Typer(
     "5 backend not available, 75 stopped early with a checkpoint, 130 interrupted.",
 )
 app.add_typer(train.app, name="train")
-app.command("eval")(evaluation.evaluate)
+app.command("eval", short_help="Test the net of a run: error, loss, error per class.")(evaluation.evaluate)
 app.add_typer(runs.app, name="runs")
 app.add_typer(data.app, name="data")
-app.command("backends")(backends.backends)
+app.command("backends", short_help="Show where training can run, and why not elsewhere.")(backends.backends)
 
 
 def _version(value: bool) -> None:
@@ -50,22 +51,51 @@ def root(
     """Very deep networks as in Deep Residual Learning for Image Recognition (2015): each run one HDF5 file."""
 
 
+def command() -> Any:
+    """The tree of commands and options."""
+    tree = get_command(app)
+    for option in tree.params:  # they show something and leave: no variable such as RESCLI_VERSION may set that off
+        option.allow_from_autoenv = option.show_envvar = False  # type: ignore[attr-defined]
+    return tree
+
+
 def main() -> None:
     """Run the command line and leave with its exit code."""
+    console.settings.begin(sys.argv[1:])
+    signal.signal(signal.SIGINT, _interrupt)
     try:
-        code = get_command(app).main(prog_name="rescli", standalone_mode=False)
-    except RescliError as error:
-        code = _report(error, error)
+        code = _run()
     except KeyboardInterrupt as error:
         code = _report(Interrupted("interrupted"), error)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    sys.exit(code)
+
+
+def _interrupt(*_: Any) -> None:
+    """The first Ctrl-C ends the command. Later ones must not turn its last words into a traceback."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    raise KeyboardInterrupt
+
+
+def _run() -> int:
+    """The exit code of the command, whose error, if any, has been told."""
+    try:
+        code = command().main(prog_name="rescli", standalone_mode=False)
+    except RescliError as error:
+        return _report(error, error)
     except typer.Abort as error:
-        code = _report(Interrupted("aborted"), error)
+        return _report(Interrupted("aborted"), error)
     except BrokenPipeError:  # the reader of our output has left, as `head` does
         sys.stderr.close()
-        code = 1
+        return 1
     except Exception as error:
-        code = _report(_translate(error), error)
-    sys.exit(code if isinstance(code, int) else 0)
+        if type(error).__name__ == "NoArgsIsHelpError":  # `rescli runs`: what it could be followed by
+            console.note(error.format_message())  # type: ignore[attr-defined]
+            return UsageError.exit_code
+        return _report(_translate(error), error)
+    if code == Interrupted.exit_code:  # Typer's word for Ctrl-C; our commands return nothing
+        raise KeyboardInterrupt
+    return code if isinstance(code, int) else 0
 
 
 def _report(error: RescliError, cause: BaseException) -> int:
@@ -80,7 +110,8 @@ def _translate(error: Exception) -> RescliError:
     if hasattr(error, "format_message"):
         context: Any = getattr(error, "ctx", None)
         path = context.command_path if context is not None else "rescli"
-        return UsageError(error.format_message(), f"`{path} --help` lists what there is.")
+        message = error.format_message().rstrip(".") + layers.origin(context, getattr(error, "param", None))
+        return UsageError(message, f"`{path} --help` lists what there is.")
     if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
         return RescliError("out of memory", "Try a smaller --batch-size, or another --precision.")
     return RescliError(

@@ -52,7 +52,7 @@ def list_(
         )
         return
     if not listed:
-        console.note(f"No runs below {directory}.")
+        console.note(f"There are no runs below {directory}")
         return
     rows = [
         (one.path, one.error or one.status, *_figures(one.summary), str(one.holder) if one.holder else "")
@@ -112,7 +112,8 @@ def show(run: Run, json: Json = False, debug: Debug = False) -> None:
         console.say(f"\n{title}")
         console.pairs({f"  {name}": value for name, value in document[title].items()})
     for split, row in last.items():
-        console.say(f"\nlast of {document['rows'][split]} rows of {split}")
+        count = document["rows"][split]
+        console.say(f"\n{split}, {f'the last of {count} rows' if count > 1 else 'the only row'}")
         console.pairs({f"  {name}": f"{value:g}" for name, value in row.items()})
     for session in record.sessions:
         console.say(f"\nsession of {session.get('started')}")

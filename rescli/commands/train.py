@@ -35,7 +35,7 @@ def train() -> None:
     """Train a network into a run store."""
 
 
-@app.command()
+@app.command(short_help="Train a 6n+2-layer net on CIFAR-10 or CIFAR-100.")
 def cifar(
     context: typer.Context,
     # The network

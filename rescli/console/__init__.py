@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import math
 import sys
@@ -23,6 +24,11 @@ class Settings:
     debug: bool = False
     emitted: bool = False
     """Whether the one JSON document is out already."""
+
+    def begin(self, arguments: Sequence[str]) -> None:
+        """Start a command. Its words are looked at before they are understood, so that a mistyped line, too, is obeyed."""
+        words = set(itertools.takewhile(lambda word: word != "--", arguments))
+        self.json, self.debug, self.emitted = "--json" in words, "--debug" in words, False
 
 
 settings = Settings()
@@ -70,12 +76,16 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[Any]], *, right: Seque
     from rich import box
     from rich.table import Table
 
-    grid = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    grid = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
     for number, column in enumerate(columns):
         grid.add_column(column, justify="right" if number in right else "left", no_wrap=not _terminal())
     for row in rows:
         grid.add_row(*("" if cell is None else str(cell) for cell in row))
-    _stdout().print(grid)
+    screen = _stdout()
+    with screen.capture() as drawn:
+        screen.print(grid)
+    for line in drawn.get().splitlines():
+        say(line.rstrip())
 
 
 def pairs(values: Mapping[str, Any]) -> None:
