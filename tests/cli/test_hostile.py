@@ -1,0 +1,121 @@
+"""Files that are no run stores, given to every command that takes one: one clear line, at most one hint, exit 4."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import h5py
+import pytest
+
+from rescli.store.header import HEADER_BYTES
+from tests.cli.conftest import Rescli, Result
+from tests.cli.processes import stored_iteration
+from tests.store.samples import damage
+
+COMMANDS = {
+    "show": ("runs", "show"),
+    "verify": ("runs", "verify"),
+    "export": ("runs", "export"),
+    "eval": ("eval",),
+    "resume": ("train", "cifar", "--dataset", "synthetic", "--depth", "8", "--threads", "1", "--resume", "--out"),
+}
+
+
+def _other_program(path: Path) -> None:
+    with h5py.File(path, "w") as file:
+        file["x"] = 1
+
+
+def _newer(path: Path) -> None:
+    lines = b"rescli run store 9\nsomething else altogether\n"
+    text = lines + b"sha256 " + hashlib.sha256(lines).hexdigest().encode() + b"\n"
+    path.write_bytes(text.ljust(HEADER_BYTES, b"\0") + b"\x89HDF\r\n\x1a\n")
+
+
+FILES: dict[str, tuple[Callable[[Path, bytes], object], str]] = {
+    "missing": (lambda path, good: None, "there is no such file"),
+    "empty": (lambda path, good: path.touch(), "the file is empty"),
+    "text": (lambda path, good: path.write_text("iteration,loss\n1,2.3\n"), "not a run store"),
+    "truncated": (lambda path, good: path.write_bytes(good[:-1000]), "truncated"),
+    "other program": (lambda path, good: _other_program(path), "another program"),
+    "newer": (lambda path, good: _newer(path), "newer rescli (schema 9"),
+    "folder": (lambda path, good: path.mkdir(), "is a folder"),
+}
+
+
+def told(result: Result) -> str:
+    """The one line that says what is wrong."""
+    assert result.code == 4, result
+    assert result.out == ""
+    lines = result.err.splitlines()
+    assert 1 <= len(lines) <= 2
+    assert lines[0].startswith("Error: ")
+    assert result.err.count("Error: ") == 1
+    return lines[0]
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize("case", FILES)
+def test_a_file_that_is_no_run_store(case: str, command: str, finished: Path, tmp_path: Path, rescli: Rescli) -> None:
+    if (case, command) == ("missing", "resume"):
+        pytest.skip("a new run is begun")
+    make, words = FILES[case]
+    path = tmp_path / "it.h5"
+    make(path, finished.read_bytes())
+    before = path.read_bytes() if path.is_file() else None
+    line = told(rescli(*COMMANDS[command], path))
+    assert str(path) in line
+    assert words in line
+    assert before is None or path.read_bytes() == before
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_a_flipped_byte_is_noticed_and_the_way_back_is_offered(
+    command: str, finished: Path, tmp_path: Path, rescli: Rescli
+) -> None:
+    path = tmp_path / "it.h5"
+    shutil.copy(finished, path)
+    shutil.copy(f"{finished}.prev", f"{path}.prev")
+    kept = stored_iteration(finished.with_name("run.h5.prev"))
+    damage(path)
+    result = rescli(*COMMANDS[command], path)
+    assert "do not match their digest" in told(result)
+    hint = result.err.splitlines()[1]
+    assert hint.startswith(f"`rescli runs restore {path}` puts back the previous generation (iteration {kept},")
+
+    restored = rescli(*hint.split("`")[1].split()[1:])
+    assert (restored.code, restored.err) == (0, "")
+    assert restored.out.startswith(f"{path}: restored, iteration {kept}")
+    assert rescli("runs", "verify", path).code == 0
+    assert path.with_name("it.h5.damaged").exists()
+
+
+def test_a_list_goes_on_after_a_file_that_cannot_be_read(finished: Path, tmp_path: Path, rescli: Rescli) -> None:
+    shutil.copy(finished, tmp_path / "b.h5")
+    (tmp_path / "a.h5").touch()
+    listed = rescli("runs", "list", tmp_path)
+    assert (listed.code, listed.err) == (0, "")
+    _, _, empty, good = listed.out.splitlines()
+    assert "the file is empty" in empty
+    assert "finished" in good
+    documents = rescli("runs", "list", tmp_path, "--json").document
+    assert [one["status"] for one in documents] == ["unreadable", "finished"]
+    assert documents[0]["error"]
+    assert documents[1]["error"] is None
+
+
+def test_there_is_nothing_to_restore_where_nothing_is_broken(finished: Path, tmp_path: Path, rescli: Rescli) -> None:
+    path = tmp_path / "it.h5"
+    shutil.copy(finished, path)
+    assert "intact (iteration 60" in told(rescli("runs", "restore", path))
+
+
+def test_a_damaged_run_without_a_previous_generation(finished: Path, tmp_path: Path, rescli: Rescli) -> None:
+    path = tmp_path / "it.h5"
+    shutil.copy(finished, path)
+    damage(path)
+    assert rescli("runs", "show", path).err.splitlines()[1] == "There is no previous generation beside it."
+    assert "no previous generation" in told(rescli("runs", "restore", path))

@@ -1,0 +1,61 @@
+"""What answers at once: help, lists and completion load none of the heavy packages."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+HEAVY = {"torch", "torchvision", "numpy", "h5py", "PIL", "pydantic"}
+
+DRIVER = """
+import atexit, json, sys
+atexit.register(lambda: print(json.dumps(sorted({name.partition(".")[0] for name in sys.modules})), file=sys.stderr))
+from rescli.cli import main
+sys.argv = ["rescli", *sys.argv[1:]]
+main()
+"""
+
+QUICK = {
+    "help": (["--help"], {}, "Usage: rescli"),
+    "version": (["--version"], {}, "rescli "),
+    "help of a group": (["train", "--help"], {}, "cifar"),
+    "help of a command": (["train", "cifar", "--help"], {}, "--depth"),
+    "help of another": (["runs", "show", "--help"], {}, "RUN.h5"),
+    "list": (["runs", "list", "DIR"], {}, "resnet8 A"),
+    "list as JSON": (["runs", "list", "DIR", "--json"], {}, '"network": "resnet8"'),
+    "completion": (
+        [],
+        {"_RESCLI_COMPLETE": "complete_bash", "COMP_WORDS": "rescli train cifar --de", "COMP_CWORD": "3"},
+        "--depth",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", QUICK)
+def test_answers_without_torch_numpy_and_h5py(case: str, finished: Path) -> None:
+    arguments, variables, words = QUICK[case]
+    arguments = [str(finished.parent) if word == "DIR" else word for word in arguments]
+    done = subprocess.run(
+        [sys.executable, "-c", DRIVER, *arguments],
+        env={**os.environ, **variables},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert words in done.stdout
+    loaded = set(json.loads(done.stderr.splitlines()[-1]))
+    assert "rescli" in loaded
+    assert not loaded & HEAVY
+
+
+def test_the_driver_notices_what_is_loaded() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", "import numpy\n" + DRIVER, "--version"], capture_output=True, text=True, check=True
+    )
+    assert "numpy" in json.loads(done.stderr.splitlines()[-1])
