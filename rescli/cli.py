@@ -35,6 +35,9 @@ app.add_typer(runs.app, name="runs")
 app.add_typer(data.app, name="data")
 app.command("backends", short_help="Show where training can run, and why not elsewhere.")(backends.backends)
 
+FIRST = ("train", "eval", "runs", "data", "backends")
+"""The order of the help: what people do first. Typer by itself puts single commands before groups."""
+
 
 def _version(value: bool) -> None:
     if value:
@@ -53,9 +56,11 @@ def root(
 
 def command() -> Any:
     """The tree of commands and options."""
-    tree = get_command(app)
+    tree: Any = get_command(app)
+    rest = [name for name in tree.commands if name not in FIRST]
+    tree.commands = {name: tree.commands[name] for name in (*FIRST, *rest)}
     for option in tree.params:  # they show something and leave: no variable such as RESCLI_VERSION may set that off
-        option.allow_from_autoenv = option.show_envvar = False  # type: ignore[attr-defined]
+        option.allow_from_autoenv = option.show_envvar = False
     return tree
 
 
