@@ -8,6 +8,7 @@ from __future__ import annotations
 import signal
 import sys
 import traceback
+import warnings
 from typing import Annotated, Any
 
 import typer
@@ -67,6 +68,7 @@ def command() -> Any:
 def main() -> None:
     """Run the command line and leave with its exit code."""
     console.settings.begin(sys.argv[1:])
+    warnings.showwarning = _warn
     signal.signal(signal.SIGINT, _interrupt)
     try:
         code = _run()
@@ -74,6 +76,11 @@ def main() -> None:
         code = _report(Interrupted("interrupted"), error)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     sys.exit(code)
+
+
+def _warn(message: Warning | str, *_: Any, **__: Any) -> None:
+    """A warning is a line for people; where in the code it was raised is not for them."""
+    console.note(f"Warning: {message}")
 
 
 def _interrupt(*_: Any) -> None:

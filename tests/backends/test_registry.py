@@ -86,6 +86,18 @@ def test_a_broken_backend_that_was_asked_for(tmp_path: Path) -> None:
     assert "Traceback" not in done.stderr
 
 
+def test_a_broken_backend_warns_and_is_left_out(tmp_path: Path) -> None:
+    install(tmp_path, "rescli-broken", "rescli_broken", BROKEN, "broken = rescli_broken:Backend")
+
+    done = rescli(tmp_path, "train", "cifar", "--dataset", "synthetic", "--backend", "borken")
+
+    assert done.returncode == 5
+    warning, error, hint = done.stderr.splitlines()
+    assert warning.startswith("Warning: backend 'broken' of rescli-broken 1.0 is left out")
+    assert error == "Error: there is no backend 'borken'; did you mean 'broken'?"
+    assert "broken (not here: " in hint
+
+
 def test_an_unknown_backend_is_told_what_there_is() -> None:
     with pytest.raises(BackendError) as error:
         choose("cudda")
