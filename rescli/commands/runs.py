@@ -12,7 +12,7 @@ import typer
 
 from rescli import console
 from rescli.commands.options import Debug, Json, Run, option
-from rescli.errors import RescliError
+from rescli.errors import RescliError, UsageError
 
 app = typer.Typer(help="List, show, verify, watch, export and restore runs.", no_args_is_help=True)
 
@@ -193,7 +193,7 @@ def watch(
 @app.command()
 def export(
     run: Run,
-    to: Annotated[Format, option(help="Format.")] = Format.csv,
+    to: Annotated[Format | None, option(help="Format.", default="csv; json with --json to stdout")] = None,
     out: Annotated[Path | None, option(help="File to write.", default="stdout")] = None,
     json: Json = False,
     debug: Debug = False,
@@ -201,8 +201,11 @@ def export(
     """All metrics of a run: iteration, loss (nats), error (%), learning rate, seconds, for train and test."""
     from rescli.store.reader import read_run
 
+    to_stdout = out is None
+    if json and to_stdout and to is Format.csv:
+        raise UsageError("--json writes no CSV to stdout", "Leave out --json or --to, or name a file with --out.")
     record = read_run(run, tensors=False)
-    text = _as_json(record.metrics) if json or to is Format.json else _as_csv(record.metrics)
+    text = _as_json(record.metrics) if to is Format.json or (json and to_stdout) else _as_csv(record.metrics)
     if out is None:
         console.say(text)
     else:

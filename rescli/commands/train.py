@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import fields
 from pathlib import Path
 from typing import Annotated
@@ -161,6 +162,8 @@ def _check_effect(request: Request, *, download: bool, print_config: bool, dry_r
         raise UsageError("--download has no effect: nothing is written here", "`rescli data fetch` downloads.")
     if print_config and dry_run:
         raise UsageError("--print-config and --dry-run exclude one another", "Leave one of them out.")
+    if math.isnan(request.checkpoint_seconds):  # it would be later than any time
+        raise UsageError("--checkpoint-every nan is no number of seconds", "inf writes a checkpoint at the end only.")
 
 
 def _print_config(request: Request, *, json: bool) -> None:

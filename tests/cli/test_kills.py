@@ -23,7 +23,7 @@ def test_killed_at_random_moments_a_run_ends_with_the_same_bits(precision: str, 
         if CpuBackend().precision("auto") != "bf16":
             pytest.skip("this processor has no bf16")
     report = tmp_path / "report.json"
-    arguments = ["--kills", str(kills), "--iterations", "20", "--precision", precision]
+    arguments = ["--kills", str(kills), "--iterations", "12", "--precision", precision]
     call(_experiment, arguments, report)
     found = json.loads(report.read_text())
     assert found["kills"] >= kills

@@ -87,16 +87,6 @@ def test_eval_agrees_with_the_run(trained: tuple[Path, Done]) -> None:
     assert done.out.splitlines()[0].split() == ["class", "images", "wrong", "error"]
 
 
-def test_resume_of_a_finished_run_says_so(trained: tuple[Path, Done]) -> None:
-    folder, _ = trained
-    before = (folder / "a.h5").read_bytes()
-    done = sh(f"{TRAIN} --resume", folder)
-    assert done.code == 0
-    assert done.out.startswith("a.h5 is finished already: 50 iterations")
-    assert plain(done.out + done.err)
-    assert (folder / "a.h5").read_bytes() == before
-
-
 def test_list_show_verify_watch(trained: tuple[Path, Done]) -> None:
     folder, _ = trained
     script = "for c in 'list .' 'show a.h5' 'verify a.h5' 'watch a.h5'; do rescli runs $c; echo $?; done"
@@ -148,6 +138,18 @@ def test_export_to_a_file_and_to_stdout_are_the_same(trained: tuple[Path, Done])
     ]
     assert all(0 <= float(row["error"]) <= 100 for row in rows)
     assert {row["learning_rate"] for row in rows if row["split"] == "test"} == {""}
+
+
+def test_export_obeys_both_to_and_json(trained: tuple[Path, Done]) -> None:
+    folder, _ = trained
+    script = "rescli runs export a.h5 --json --out c.csv && rescli runs export a.h5 --to json --out c.json; cat c.json"
+    written, metrics = documents(sh(script, folder).out)
+    assert written == {"path": "a.h5", "written": "c.csv"}
+    assert (folder / "c.csv").read_text().startswith("split,iteration,")
+    assert metrics["train"]["iteration"][-1] == 50
+    done = sh("rescli runs export a.h5 --to csv --json", folder)
+    assert done.code == 2
+    assert json.loads(done.out)["error"] == "--json writes no CSV to stdout"
 
 
 def test_a_reader_that_leaves_early_meets_no_traceback(trained: tuple[Path, Done]) -> None:

@@ -84,6 +84,16 @@ def test_a_stop_is_told_in_json_too(tmp_path: Path) -> None:
     assert "--resume" in document["hint"]
 
 
+def test_resume_of_a_finished_run_says_so(finished: Path) -> None:
+    before = finished.read_bytes()
+    ended = run(*RUN, "--resume", folder=finished.parent)
+    assert (ended.code, ended.err) == (0, "")
+    assert ended.out.startswith("run.h5 is finished already: 60 iterations, training error ")
+    ended = run(*RUN, "--resume", "--json", folder=finished.parent)
+    assert json.loads(ended.out)["already_finished"] is True
+    assert finished.read_bytes() == before
+
+
 def test_another_recipe_does_not_resume(stopped: Path, tmp_path: Path) -> None:
     path = tmp_path / "run.h5"
     shutil.copy(stopped, path)

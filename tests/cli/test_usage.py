@@ -49,6 +49,7 @@ WRONG: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "download of a built-in set": ((*SYNTHETIC, "--download"), ("--download", "no effect")),
     "download in a dry run": ((*CIFAR, "--download", "--dry-run"), ("--download has no effect",)),
     "download of a recipe": ((*CIFAR, "--download", "--print-config"), ("--download has no effect",)),
+    "no number of seconds": ((*SYNTHETIC, "--checkpoint-every", "nan"), ("nan",)),
     "two ways not to train": ((*CIFAR, "--print-config", "--dry-run"), ("exclude one another",)),
 }
 
