@@ -69,7 +69,8 @@ def main() -> None:
     """Run the command line and leave with its exit code."""
     console.settings.begin(sys.argv[1:])
     warnings.showwarning = _warn
-    signal.signal(signal.SIGINT, _interrupt)
+    if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:  # as it is in a shell's background job
+        signal.signal(signal.SIGINT, _interrupt)
     try:
         code = _run()
     except KeyboardInterrupt as error:

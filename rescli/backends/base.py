@@ -83,8 +83,6 @@ class State:
 
     model: Mapping[str, npt.NDArray[Any]]
     momentum: Mapping[str, npt.NDArray[Any]]
-    learning_rate: float
-    """Of the last step; 0 before the first. Caffe's momentum depends on how the next one differs."""
     totals: Totals
 
 

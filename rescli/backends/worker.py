@@ -10,14 +10,15 @@ import numpy as np
 import numpy.typing as npt
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
 
-from rescli.backends.base import Job, Sgd, State, Tally, Totals
+from rescli.backends.base import Job, State, Tally, Totals
+from rescli.backends.sgd import MomentumSgd
 from rescli.errors import StoreError
 
 
 class TorchWorker:
-    """A `Worker` on a torch device: channels-last, autocast for bf16, fused SGD, sums kept on the device.
+    """A `Worker` on a torch device: channels-last, autocast for bf16, sums kept on the device.
 
     Between two calls of `totals`, `state` or `evaluate` nothing waits for the device.
     """
@@ -29,8 +30,7 @@ class TorchWorker:
         self.bf16 = job.precision == "bf16"
         self.network = job.network.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.feeds = {split: feed.to(device) for split, feed in job.feeds.items()}
-        self.sgd = job.sgd
-        self.optimizer = None if job.sgd is None else _optimizer(self.network, job.sgd)
+        self.optimizer = None if job.sgd is None else MomentumSgd(self.network, job.sgd)
         self._plan: tuple[Tensor, ...] = ()
         self._loss = torch.zeros((), dtype=torch.float64, device=device)
         self._errors = torch.zeros((), dtype=torch.int64, device=device)
@@ -44,16 +44,15 @@ class TorchWorker:
     def train_step(self, iteration: int, start: int, stop: int, learning_rate: float) -> None:
         """One iteration of SGD."""
         assert self.optimizer is not None, "this job has no optimizer"
-        self._set_learning_rate(learning_rate)
         if not self.network.training:
             self.network.train()
         x, y = self.feeds["train"](*(rows[start:stop] for rows in self._plan))
         with self._autocast():
             logits = self.network(x)
         loss = F.cross_entropy(logits.float(), y)
-        self.optimizer.zero_grad(set_to_none=True)
+        self.optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
-        self.optimizer.step()
+        self.optimizer.step(learning_rate)
         self._count(iteration, loss.detach(), logits.detach(), y)
 
     def totals(self) -> Totals:
@@ -91,7 +90,6 @@ class TorchWorker:
         return State(
             model={name: _host(value) for name, value in self.network.state_dict().items()},
             momentum={name: _host(value) for name, value in self._momentum().items()},
-            learning_rate=self._learning_rate(),
             totals=self.totals(),
         )
 
@@ -100,8 +98,6 @@ class TorchWorker:
         _copy("weights", self.network.state_dict(), state.model)
         if self.optimizer is not None:
             _copy("momentum", self._momentum(), state.momentum)
-            for group in self.optimizer.param_groups:
-                group["lr"] = state.learning_rate
         self._loss.fill_(state.totals.loss)
         self._errors.fill_(state.totals.errors)
         self._first_bad.fill_(-1 if state.totals.first_bad is None else state.totals.first_bad)
@@ -120,42 +116,8 @@ class TorchWorker:
         bad = ~torch.isfinite(loss) & (self._first_bad < 0)
         self._first_bad.copy_(torch.where(bad, iteration, self._first_bad))
 
-    def _learning_rate(self) -> float:
-        return 0.0 if self.optimizer is None else float(self.optimizer.param_groups[0]["lr"])
-
-    def _set_learning_rate(self, rate: float) -> None:
-        assert self.optimizer is not None
-        assert self.sgd is not None
-        before = self._learning_rate()
-        if rate == before:
-            return
-        for group in self.optimizer.param_groups:
-            group["lr"] = rate
-        if self.sgd.momentum_form == "caffe" and before > 0:
-            # Caffe's buffer holds lr * gradient where PyTorch's holds the gradient, and keeps its value when lr changes.
-            buffers = [state["momentum_buffer"] for state in self.optimizer.state.values()]
-            torch._foreach_mul_(buffers, before / rate)
-
     def _momentum(self) -> dict[str, Tensor]:
-        if self.optimizer is None:
-            return {}
-        return {name: self.optimizer.state[p]["momentum_buffer"] for name, p in self.network.named_parameters()}
-
-
-def _optimizer(network: nn.Module, sgd: Sgd) -> torch.optim.SGD:
-    """SGD with its momentum buffers made, as zeros: then the first step is like every other."""
-    decaying: list[nn.Parameter] = []
-    rest: list[nn.Parameter] = []
-    for parameter in network.parameters():
-        (decaying if sgd.decay == "all" or parameter.ndim == 4 else rest).append(parameter)
-    groups: list[dict[str, Any]] = [{"params": decaying}]
-    if rest:
-        groups.append({"params": rest, "weight_decay": 0.0})
-    # lr 0 until the first step sets it; see `_set_learning_rate`.
-    optimizer = torch.optim.SGD(groups, lr=0.0, momentum=sgd.momentum, weight_decay=sgd.weight_decay, fused=True)
-    for parameter in network.parameters():
-        optimizer.state[parameter]["momentum_buffer"] = torch.zeros_like(parameter)
-    return optimizer
+        return {} if self.optimizer is None else self.optimizer.momentum
 
 
 def _host(tensor: Tensor) -> npt.NDArray[Any]:

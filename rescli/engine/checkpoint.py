@@ -88,7 +88,7 @@ class Checkpointer:
             status=status,
             recipe=facts.recipe.to_dict(),
             environment=facts.environment,
-            progress={**progress.to_dict(), "learning_rate": state.learning_rate, "totals": vars(state.totals)},
+            progress={**progress.to_dict(), "totals": vars(state.totals)},
             sessions=[dict(session) for session in facts.sessions],
             metrics=metrics.arrays(),
             inputs=facts.inputs,

@@ -113,7 +113,7 @@ def evaluate_run(
         threads=threads or record.sessions[-1].get("threads"),
     )
     worker = chosen.start(job)
-    worker.load(State(model=record.model, momentum={}, learning_rate=0.0, totals=Totals()))
+    worker.load(State(model=record.model, momentum={}, totals=Totals()))
     tally = worker.evaluate(split)
     assert tally is not None
     return Evaluation(

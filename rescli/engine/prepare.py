@@ -10,7 +10,9 @@ import numpy as np
 from rescli.backends.base import Backend, Job, Sgd, Worker
 from rescli.backends.registry import choose
 from rescli.data.feed import ResidentImages
+from rescli.data.locate import find
 from rescli.data.mean import mean_image
+from rescli.data.names import info
 from rescli.data.read import load
 from rescli.data.split import Splits, split
 from rescli.engine.request import Request
@@ -30,6 +32,13 @@ class Prepared:
     mean: np.ndarray[Any, np.dtype[np.float32]]
     backend: Backend
     tested: str
+
+
+def check(request: Request) -> None:
+    """Whether the backend and the data are there at all. Raises as `prepare` does, sooner."""
+    settle(request, choose(request.backend))
+    if info(request.recipe.dataset).needs_files:
+        find(request.recipe.dataset, request.data)
 
 
 def prepare(request: Request) -> Prepared:

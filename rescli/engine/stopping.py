@@ -10,9 +10,10 @@ from rescli.errors import Interrupted, RescliError, StoppedEarly
 
 
 class StopSignals:
-    """While entered, SIGTERM, SIGUSR1 and Ctrl-C ask for a stop; a second Ctrl-C raises KeyboardInterrupt at once.
+    """While entered, SIGTERM, SIGUSR1, SIGHUP and Ctrl-C ask for a stop; a second Ctrl-C raises KeyboardInterrupt at once.
 
-    Batch systems send SIGTERM or SIGUSR1 shortly before a job's time is up.
+    Batch systems send SIGTERM or SIGUSR1 shortly before a job's time is up, a lost connection sends SIGHUP. A signal that is
+    ignored, as `nohup` has it, stays ignored.
     """
 
     def __init__(self) -> None:
@@ -20,8 +21,9 @@ class StopSignals:
         self._before: dict[signal.Signals, Any] = {}
 
     def __enter__(self) -> StopSignals:
-        for number in (signal.SIGTERM, signal.SIGUSR1, signal.SIGINT):
-            self._before[number] = signal.signal(number, self._note)
+        for number in (signal.SIGTERM, signal.SIGUSR1, signal.SIGHUP, signal.SIGINT):
+            if signal.getsignal(number) is not signal.SIG_IGN:
+                self._before[number] = signal.signal(number, self._note)
         return self
 
     def __exit__(

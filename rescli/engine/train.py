@@ -19,11 +19,11 @@ from rescli.engine import environment
 from rescli.engine.checkpoint import Checkpointer, Facts
 from rescli.engine.fit import Training, fit
 from rescli.engine.observer import Observer, Silent
-from rescli.engine.prepare import Prepared, describe, prepare, start
+from rescli.engine.prepare import Prepared, check, describe, prepare, start
 from rescli.engine.progress import Metrics, Progress
 from rescli.engine.request import Outcome, Request
 from rescli.engine.stopping import StopSignals
-from rescli.errors import DataError, UsageError
+from rescli.errors import DataError, StoreError, UsageError
 from rescli.recipes.cifar import CifarRecipe, differences
 from rescli.store.lock import RunLock
 from rescli.store.reader import read_run
@@ -38,10 +38,10 @@ def train(request: Request, observer: Observer | None = None) -> Outcome:
     """
     observer = observer or Silent()
     with StopSignals() as stop, _locked(request) as record:
-        if record is not None and record.status == "finished":
-            return _outcome(request.path, record, already=True)
         if record is not None:
             request = resumed(request, record)
+            if record.status == "finished":
+                return _outcome(request.path, record, already=True)
             observer.note(f"going on after iteration {record.progress['iteration']} of {request.recipe.iterations}")
         with ExitStack() as stack:
             run = assemble(request, observer, stop, record, stack)
@@ -62,7 +62,9 @@ def _locked(request: Request) -> Iterator[RunRecord | None]:
         raise UsageError(
             f"{request.path} exists already", "Go on with it: --resume. Or name another file for a new run: --out."
         )
-    request.path.parent.mkdir(parents=True, exist_ok=True)
+    if not request.path.exists():  # a run that cannot begin leaves no trace
+        check(request)
+        _make_folder(request.path)
     with RunLock(request.path):
         if not request.path.exists():
             yield None
@@ -70,6 +72,13 @@ def _locked(request: Request) -> Iterator[RunRecord | None]:
             raise UsageError(f"{request.path} exists already", "Go on with it: --resume.")
         else:
             yield read_run(request.path)
+
+
+def _make_folder(path: Path) -> None:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StoreError(f"{path}: its folder cannot be made: {error.strerror}", "Name another with --out.") from error
 
 
 def resumed(request: Request, record: RunRecord) -> Request:
@@ -131,9 +140,9 @@ def assemble(
 
 
 def _restore(worker: Worker, record: RunRecord) -> tuple[Progress, Metrics]:
-    stored = {name: value for name, value in record.progress.items() if name not in ("diverged_at",)}
-    rate, totals = stored.pop("learning_rate"), Totals(**stored.pop("totals"))
-    worker.load(State(model=record.model, momentum=record.momentum, learning_rate=rate, totals=totals))
+    stored = {name: value for name, value in record.progress.items() if name != "diverged_at"}
+    totals = Totals(**stored.pop("totals"))
+    worker.load(State(model=record.model, momentum=record.momentum, totals=totals))
     return Progress.from_dict(stored), Metrics(record.metrics)
 
 

@@ -16,6 +16,9 @@ Shortcut: TypeAlias = Literal["A", "B", "C"]
 """Sec. 3.3: A identity, zero-padded where channels grow; B a projection where shapes change; C a projection everywhere."""
 
 
+MAX_DEPTH = 100_000  # a hundred times what anybody has trained; beyond it a mistyped number would fill the memory
+
+
 @dataclass(frozen=True, kw_only=True)
 class Stem:
     """The first convolution, with its BN and ReLU."""
@@ -70,6 +73,8 @@ def cifar_spec(depth: int, *, shortcut: Shortcut | None = "A", classes: int = 10
 
     `shortcut=None` gives the plain net. Raises `UsageError` where `depth` is not 6n+2 with n >= 1.
     """
+    if depth > MAX_DEPTH:
+        raise UsageError(f"depth {depth} is more than {MAX_DEPTH:,} layers", "The paper goes to 1202.")
     n, rest = divmod(depth - 2, 6)
     if rest or n < 1:
         below, above = 6 * max(n, 1) + 2, 6 * max(n + 1, 1) + 2

@@ -38,10 +38,14 @@ class RunLock:
         try:
             self._lock.acquire(timeout=0)
         except Timeout:
+            if not beside(self._target, LOCK).exists():  # filelock takes a folder that refuses new files for a race
+                raise StoreError(
+                    f"{self.path}: no lock can be made beside it", "Name another file with --out."
+                ) from None
             raise self._in_use() from None
         except (OSError, NotImplementedError) as error:
             reason = why(error) if isinstance(error, OSError) else "its file system has no locks"
-            hint = way_out(error) if isinstance(error, OSError) else "Write to another file system with --output."
+            hint = way_out(error) if isinstance(error, OSError) else "Write to another file system with --out."
             raise StoreError(f"{self.path}: cannot be locked for writing: {reason}", hint) from error
         announce(self._target, self._command)
 
@@ -64,5 +68,5 @@ class RunLock:
         who = holder(self._target) or last_holder(self._target)
         return StoreError(
             f"{self.path}: in use by {who or 'another process'}",
-            "Wait until it ends, stop it (it writes a checkpoint first), or give another path with --output.",
+            "Wait until it ends, stop it (it writes a checkpoint first), or give another path with --out.",
         )

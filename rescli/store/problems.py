@@ -9,15 +9,15 @@ from pathlib import Path
 from rescli.errors import StoreError
 
 _WAYS_OUT = {
-    errno.ENOSPC: "Free some space on that disk, or write to another one with --output.",
-    errno.EDQUOT: "Your disk quota is used up: free some space, or write elsewhere with --output.",
+    errno.ENOSPC: "Free some space on that disk, or write to another one with --out.",
+    errno.EDQUOT: "Your disk quota is used up: free some space, or write elsewhere with --out.",
     errno.EFBIG: "The file would be larger than `ulimit -f` or the file system allows.",
-    errno.EROFS: "That file system is mounted read-only: write elsewhere with --output.",
-    errno.EACCES: "Check the permissions of the file and its folder, or write elsewhere with --output.",
-    errno.EPERM: "Check the permissions of the file and its folder, or write elsewhere with --output.",
+    errno.EROFS: "That file system is mounted read-only: write elsewhere with --out.",
+    errno.EACCES: "Check the permissions of the file and its folder, or write elsewhere with --out.",
+    errno.EPERM: "Check the permissions of the file and its folder, or write elsewhere with --out.",
     errno.ENOENT: "Check the path; its folder must exist.",
     errno.ENOTDIR: "Check the path; its folder must exist.",
-    errno.EIO: "The disk reports a hardware error: see the system log, and write elsewhere with --output.",
+    errno.EIO: "The disk reports a hardware error: see the system log, and write elsewhere with --out.",
 }
 
 

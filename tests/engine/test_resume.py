@@ -16,7 +16,7 @@ from rescli.data.dataset import Dataset, Images
 from rescli.engine.observer import Silent
 from rescli.engine.request import Request
 from rescli.engine.train import train
-from rescli.errors import DataError, Interrupted, StoppedEarly, StoreError, UsageError
+from rescli.errors import BackendError, DataError, Interrupted, StoppedEarly, StoreError, UsageError
 from rescli.recipes.cifar import CifarRecipe
 from rescli.store.reader import read_run
 from tests.engine.conftest import Train, small
@@ -92,6 +92,22 @@ def test_ctrl_c_is_told_from_other_signals(trained: Train) -> None:
     assert error.value.exit_code == 130
 
 
+def test_a_lost_connection_is_a_signal_like_others(trained: Train) -> None:
+    with pytest.raises(StoppedEarly, match="SIGHUP"):
+        trained(small(), observer=Stops(4, signal.SIGHUP))
+
+
+def test_ignored_signals_stay_ignored(trained: Train) -> None:
+    """As under nohup."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        outcome, _ = trained(small(), observer=Stops(4, signal.SIGHUP))
+    finally:
+        signal.signal(signal.SIGHUP, before)
+
+    assert outcome.status == "finished"
+
+
 def test_handlers_are_put_back(trained: Train) -> None:
     before = [signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGUSR1, signal.SIGINT)]
 
@@ -115,6 +131,23 @@ def test_resuming_a_finished_run_does_nothing(trained: Train, tmp_path: Path) ->
 
     assert outcome.already
     assert (tmp_path / "run.h5").read_bytes() == before
+
+
+def test_another_recipe_is_refused_for_a_finished_run_too(trained: Train) -> None:
+    trained(small(iterations=2))
+
+    with pytest.raises(UsageError, match="iterations was 2, now 4"):
+        trained(small(iterations=4), resume=True, given=frozenset({"iterations"}))
+
+
+def test_a_run_that_cannot_begin_leaves_no_trace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RESCLI_DATA", str(tmp_path))
+    with pytest.raises(DataError):
+        train(Request(recipe=CifarRecipe(), path=tmp_path / "runs" / "run.h5", data=tmp_path))
+    with pytest.raises(BackendError):
+        train(Request(recipe=small(), path=tmp_path / "runs" / "run.h5", backend="none"))
+
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_an_existing_run_is_not_overwritten(trained: Train) -> None:

@@ -73,6 +73,11 @@ def test_other_depths_are_refused_with_the_nearest(depth: int) -> None:
     assert min(abs(near - depth) for near in nearest) <= max(3, 8 - depth)
 
 
+def test_a_mistyped_depth_does_not_fill_the_memory() -> None:
+    with pytest.raises(UsageError, match="more than"):
+        cifar_spec(6 * 10**12 + 2)
+
+
 def test_initialization_is_fan_in() -> None:
     net = build(cifar_spec(56), seed=1)
 

@@ -131,6 +131,12 @@ def test_a_missing_folder(tmp_path: Path) -> None:
     assert not (tmp_path / "missing").exists()
 
 
+@pytest.mark.skipif(not Path("/proc/self").exists(), reason="needs a folder that refuses new files to everybody")
+def test_a_folder_that_takes_no_files() -> None:
+    with pytest.raises(StoreError, match="no lock can be made"):
+        RunLock(Path("/proc/run.h5")).acquire()
+
+
 def test_a_folder_that_cannot_be_written(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     lock = RunLock(path)
 
