@@ -18,7 +18,7 @@ import rescli
 from rescli import console
 from rescli.commands import backends, data, layers, runs, train
 from rescli.commands import eval as evaluation
-from rescli.errors import Interrupted, RescliError, UsageError
+from rescli.errors import Interrupted, RescliError, UsageError, out_of_memory
 
 app = typer.Typer(
     name="rescli",
@@ -125,7 +125,7 @@ def _translate(error: Exception) -> RescliError:
         path = context.command_path if context is not None else "rescli"
         message = error.format_message().rstrip(".") + layers.origin(context, getattr(error, "param", None))
         return UsageError(message, f"`{path} --help` lists what there is.")
-    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
+    if out_of_memory(error):
         return RescliError("out of memory", "Try a smaller --batch-size, or another --precision.")
     return RescliError(
         f"unexpected {type(error).__name__}: {error}",

@@ -57,3 +57,9 @@ class Interrupted(RescliError):
     """Ctrl-C. Exit code 130."""
 
     exit_code = 130
+
+
+def out_of_memory(error: BaseException) -> bool:
+    """Whether memory ran out, on the processor or on a device, whichever way Python or PyTorch say it."""
+    named = isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError"
+    return named or (isinstance(error, RuntimeError) and "can't allocate memory" in str(error))

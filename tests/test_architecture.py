@@ -23,7 +23,7 @@ OWNERS = {
     "rich": {"console"},
     "h5py": {"store"},
     "filelock": {"store"},
-    "torch": {"models", "data", "backends", "engine"},
+    "torch": {"models", "data", "backends"},
     "torchvision": {"data"},
 }
 

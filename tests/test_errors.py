@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from pathlib import Path
+from typing import Any
 
 from rescli import cli, errors
 
@@ -36,3 +38,29 @@ def test_the_readme_and_the_help_list_them_all() -> None:
 def test_an_error_reads_as_what_and_then_what_next() -> None:
     assert str(errors.DataError("it is not there", "Fetch it.")) == "it is not there\nFetch it."
     assert str(errors.DataError("it is not there")) == "it is not there"
+
+
+def test_lack_of_memory_is_told_from_bugs() -> None:
+    exhausted = RuntimeError(
+        "[enforce fail at alloc_cpu.cpp:121] . DefaultCPUAllocator: can't allocate memory: you tried to"
+    )
+
+    assert errors.out_of_memory(exhausted)
+    assert errors.out_of_memory(MemoryError())
+    assert not errors.out_of_memory(RuntimeError("mat1 and mat2 shapes cannot be multiplied"))
+
+
+def test_every_option_in_a_message_is_an_option() -> None:
+    """Hints that name an option which is not there send people away."""
+
+    def options(command: Any) -> set[str]:
+        own = {flag for param in command.params for flag in (*param.opts, *param.secondary_opts)}
+        return own.union(*(options(sub) for sub in getattr(command, "commands", {}).values()))
+
+    others = {"--mem"}  # of batch queues
+    known = options(cli.command()) | others | {"--help"}
+    for path in Path(cli.__file__).parent.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Constant) and isinstance(node.value, str):
+                named = set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", node.value))
+                assert named <= known | {"--porcelain", "--untracked-files"}, path

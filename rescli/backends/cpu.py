@@ -37,8 +37,8 @@ class CpuBackend:
         )
 
     def precision(self, asked: str) -> str:
-        """auto: bf16 where the processor has it, else fp32."""
-        if asked == "auto":
+        """Auto and bf16: bf16 where the processor has it, else fp32. Emulated, bf16 would be slower than fp32."""
+        if asked in ("auto", "bf16"):
             return "bf16" if has_bf16() else "fp32"
         if asked == "tf32":
             raise BackendError("a processor has no tf32; that is a GPU's", "Use --precision fp32 or bf16.")
@@ -53,7 +53,7 @@ class CpuBackend:
 
 @lru_cache(maxsize=1)
 def has_bf16() -> bool:
-    """Whether the processor multiplies bf16 in hardware. Emulated, it would be slower than fp32."""
+    """Whether the processor multiplies bf16 in hardware."""
     try:
         capabilities = torch.cpu.get_capabilities()
     except (AttributeError, RuntimeError):  # before torch 2.10

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
@@ -25,7 +25,6 @@ class CudaBackend:
         """Why PyTorch sees no GPU."""
         if torch.version.cuda is None:
             return f"this PyTorch ({torch.__version__}) was built without CUDA"
-        # Counts through NVML where it can, without making a CUDA context that a forked process could not use.
         if not torch.cuda.is_available():
             return "PyTorch sees no NVIDIA GPU (is there a driver, and is CUDA_VISIBLE_DEVICES right?)"
         return None
@@ -77,11 +76,13 @@ class CudaWorker(TorchWorker):
 def _set_arithmetic(job: Job) -> None:
     """Switches of PyTorch's that are global to a process: which algorithms and which arithmetic it may choose."""
     tf32 = "tf32" if job.precision == "tf32" else "ieee"
-    torch.backends.cudnn.conv.fp32_precision = tf32  # type: ignore[attr-defined]
-    torch.backends.cuda.matmul.fp32_precision = tf32
+    # Also those that nothing here uses: PyTorch's older switch, which other code may read, refuses to answer for a mixture.
+    parts: list[Any] = [torch.backends.cudnn.conv, torch.backends.cudnn.rnn, torch.backends.cuda.matmul]  # type: ignore[attr-defined]
+    for part in parts:
+        part.fp32_precision = tf32
     torch.backends.cudnn.benchmark = not job.deterministic
     torch.backends.cudnn.deterministic = job.deterministic
     if job.deterministic:
         # cuBLAS is deterministic only with a fixed workspace, asked for before its first use.
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
-        torch.use_deterministic_algorithms(True)
+    torch.use_deterministic_algorithms(job.deterministic)

@@ -13,7 +13,7 @@ import rescli
 from rescli.errors import BackendError
 
 if TYPE_CHECKING:
-    from rescli.backends.base import Backend
+    from rescli.backends.base import Backend, Device
 
 GROUP = "rescli.backends"
 BUILT_IN = (
@@ -25,12 +25,13 @@ PREFERRED = ("cuda", "cpu")  # what `auto` tries, in this order; another package
 
 @dataclass(frozen=True, kw_only=True)
 class Listed:
-    """A registered backend: where it comes from, and why it does not work here (None: it works)."""
+    """A registered backend: where it comes from, and why it does not work here (None: it works, on `device`)."""
 
     name: str
     source: str
     unavailable: str | None
-    backend: Backend | None
+    backend: Backend | None = None
+    device: Device | None = None
 
 
 class BackendWarning(UserWarning):
@@ -85,11 +86,12 @@ def _look(entry: EntryPoint) -> Listed:
     try:
         backend: Backend = entry.load()()
         reason = backend.unavailable()
+        device = None if reason else backend.device()
     except Exception as error:  # another package's code may fail in any way, and must not stop ours
         reason = f"broken: {type(error).__name__}: {error}"
         _warn(f"backend '{entry.name}' of {_source(entry)} is left out, it is {reason}")
-        return Listed(name=entry.name, source=_source(entry), unavailable=reason, backend=None)
-    return Listed(name=entry.name, source=_source(entry), unavailable=reason, backend=backend)
+        return Listed(name=entry.name, source=_source(entry), unavailable=reason)
+    return Listed(name=entry.name, source=_source(entry), unavailable=reason, backend=backend, device=device)
 
 
 def _source(entry: EntryPoint) -> str:

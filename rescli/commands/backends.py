@@ -18,7 +18,7 @@ def backends(json: Json = False, debug: Debug = False) -> None:
         listed = available()
     documents: list[dict[str, Any]] = []
     for one in listed:
-        device = one.backend.device() if one.backend is not None and one.unavailable is None else None
+        device = one.device
         documents.append(
             {
                 "name": one.name,

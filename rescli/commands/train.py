@@ -91,14 +91,22 @@ def cifar(
     log_every: Annotated[
         int | None, option(help="Iterations in a row of training metrics.", default="1/640 of the run, at least 10")
     ] = None,
-    checkpoint_every: Annotated[float, option(min=0.0, help="Seconds between checkpoints.")] = 60.0,
+    checkpoint_every: Annotated[
+        float | None,
+        option(
+            min=0.0, help="Seconds between checkpoints.", default="60, or more to keep writing under 1 % of the time"
+        ),
+    ] = None,
     # The device
     backend: Backend = "auto",
     precision: Annotated[
         Precision, option(help="Of the convolutions. auto: bf16 where the device has it.")
     ] = Precision.auto,
     threads: Threads = None,
-    deterministic: Annotated[bool, option("--deterministic", help="The same bits on CUDA too, slower.")] = False,
+    deterministic: Annotated[
+        bool,
+        option("--deterministic", help="The same bits every time on CUDA too, slower."),
+    ] = False,
     # Configuration and output
     config: Annotated[
         Path | None,
@@ -162,7 +170,9 @@ def _check_effect(request: Request, *, download: bool, print_config: bool, dry_r
         raise UsageError("--download has no effect: nothing is written here", "`rescli data fetch` downloads.")
     if print_config and dry_run:
         raise UsageError("--print-config and --dry-run exclude one another", "Leave one of them out.")
-    if math.isnan(request.checkpoint_seconds):  # it would be later than any time
+    if request.checkpoint_seconds is not None and math.isnan(
+        request.checkpoint_seconds
+    ):  # it would be later than any time
         raise UsageError("--checkpoint-every nan is no number of seconds", "inf writes a checkpoint at the end only.")
 
 
@@ -191,18 +201,21 @@ def _dry_run(request: Request, *, json: bool) -> None:
             "run store": f"{report.path} (not written)",
             "memory": f"about {report.memory_needed / 1e9:.1f} GB of {report.memory_free / 1e9:.1f} GB free",
             "step": f"{1000 * report.seconds_per_step:.1f} ms, {report.images_per_second:,.0f} images/s",
-            "whole run": f"about {console.duration(report.seconds)}, evaluation not counted",
+            "time": f"about {console.duration(report.seconds)} for {report.iterations:,} iterations, without evaluations",
         }
     )
 
 
 def _train(request: Request, *, download: bool, json: bool) -> None:
     from rescli.console.progress import watch
-    from rescli.engine.train import train as run
+    from rescli.engine.stopping import StopSignals
 
     if download:
         _fetch_if_missing(request)
-    outcome = run(request, watch())
+    with StopSignals() as stop:  # before PyTorch is loaded: from here on a signal ends in a checkpoint
+        from rescli.engine.train import train as run
+
+        outcome = run(request, watch(), stop)
     if json:
         console.emit(outcome.to_dict())
     elif outcome.already:

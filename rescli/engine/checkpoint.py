@@ -10,11 +10,13 @@ from typing import Any
 
 import numpy.typing as npt
 
-from rescli.backends.base import Worker
+from rescli.backends.base import State
 from rescli.engine.progress import Metrics, Progress
 from rescli.recipes.cifar import CifarRecipe
 from rescli.store.record import RunRecord, Status
 from rescli.store.writer import BackgroundWriter
+
+EVERY_SECONDS = 60.0
 
 
 @dataclass(kw_only=True)
@@ -30,14 +32,17 @@ class Facts:
 
 
 class Checkpointer:
-    """Writes the run store every so many seconds, behind the training loop; the last one of a run before it returns."""
+    """Writes the run store every so many seconds, behind the training loop; the last one of a run before it returns.
+
+    `every_seconds` None means every minute, or less often for a store that takes long to write.
+    """
 
     def __init__(
         self,
         writer: BackgroundWriter,
         facts: Facts,
         *,
-        every_seconds: float,
+        every_seconds: float | None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.facts = facts
@@ -46,43 +51,45 @@ class Checkpointer:
         self._every = every_seconds
         self._clock = clock
         self._before = clock()
-        self._held_up = 0.0
+        self.seconds = 0.0
+        """What checkpoints have cost the loop in this session, copying included."""
 
     def due(self) -> bool:
-        """Whether so many seconds have passed since the last one, or that one failed and `save` will say how."""
-        return self._clock() - self._before >= self._every or self._writer.failed()
+        """Whether it is time for the next one, or the last one failed and `save` will say how."""
+        every = self._every
+        if every is None:  # what a store of this size takes to write is to be less than 1 % of the time
+            every = max(EVERY_SECONDS, 100 * self._writer.seconds)
+        return self._clock() - self._before >= every or self._writer.failed()
 
-    def save(self, status: Status, worker: Worker, progress: Progress, metrics: Metrics) -> None:
-        """Copy everything off the device and hand it to the writer; wait for it unless the run goes on.
+    def save(self, status: Status, state: State, progress: Progress, metrics: Metrics) -> None:
+        """Hand everything to the writer; wait for it unless the run goes on.
 
         Raises `StoreError` where this one or the one before could not be written.
         """
-        started = self._clock()
-        self._submit(self._record(status, worker, progress, metrics))
+        self._submit(self._record(status, state, progress, metrics))
         if status != "running":
             self._writer.flush()
         self._before = self._clock()
-        self._held_up += self._before - started
 
-    def mark_diverged(self, iteration: int) -> None:
-        """Say in the store that the loss stopped being finite at `iteration`. The last good checkpoint stays."""
-        assert self.last is not None, "a run begins with a checkpoint"
-        summary = {**self.last.summary, "status": "diverged", "diverged_at": iteration}
-        progress = {**self.last.progress, "diverged_at": iteration}
+    def mark_diverged(self, at: int) -> int:
+        """Say in the store where the run went wrong. The last good checkpoint stays; returns its iteration."""
+        assert self.last is not None, "a session begins with a checkpoint"
+        summary = {**self.last.summary, "status": "diverged", "diverged_at": at}
+        progress = {**self.last.progress, "diverged_at": at}
         self._submit(replace(self.last, status="diverged", summary=summary, progress=progress))
         self._writer.flush()
+        return int(progress["iteration"])
 
     def _submit(self, record: RunRecord) -> None:
         self._writer.submit(record, copy=False)  # a worker's state is a copy already
         self.last = record
 
-    def _record(self, status: Status, worker: Worker, progress: Progress, metrics: Metrics) -> RunRecord:
-        state = worker.state()
+    def _record(self, status: Status, state: State, progress: Progress, metrics: Metrics) -> RunRecord:
         facts = self.facts
         facts.sessions[-1] |= {
             "last_iteration": progress.iteration,
             "status": status,
-            "seconds_in_checkpoints": self._held_up,  # before this one
+            "seconds_in_checkpoints": self.seconds,  # before this one
         }
         return RunRecord(
             status=status,

@@ -12,7 +12,7 @@ from typing import Any
 from rescli.data.order import Order
 from rescli.engine.prepare import Prepared, describe, prepare, start
 from rescli.engine.request import Request
-from rescli.engine.train import resumed
+from rescli.engine.resume import resumed
 from rescli.errors import RescliError, StoreError, UsageError
 from rescli.profiling.cost import training_bytes
 from rescli.store.reader import read_run
@@ -30,6 +30,8 @@ class DryRun:
     device: str
     memory_needed: int
     memory_free: int
+    iterations: int
+    """Still to do."""
     seconds_per_step: float
     images_per_second: float
     seconds: float
@@ -42,10 +44,12 @@ class DryRun:
 def dry_run(request: Request) -> DryRun:
     """Check data, device, memory and the place of the store; time a few real steps. Raises as the run itself would."""
     _check_path(request.path)
+    done = 0
     if request.path.exists():
         if not request.resume:
             raise UsageError(f"{request.path} exists already", "Go on with it: --resume. Or name another file: --out.")
-        request = resumed(request, read_run(request.path, tensors=False))
+        record = read_run(request.path, tensors=False)
+        request, done = resumed(request, record), record.progress["iteration"]
     prepared = prepare(request)
     recipe, device = prepared.recipe, prepared.backend.device()
     needed = training_bytes(
@@ -67,7 +71,8 @@ def dry_run(request: Request) -> DryRun:
         memory_free=device.memory_free,
         seconds_per_step=step,
         images_per_second=recipe.batch_size / step,
-        seconds=recipe.iterations * step,
+        iterations=recipe.iterations - done,
+        seconds=(recipe.iterations - done) * step,
     )
 
 

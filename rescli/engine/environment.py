@@ -17,12 +17,15 @@ PACKAGES = ("torch", "torchvision", "numpy", "h5py")
 
 def describe() -> dict[str, Any]:
     """Versions, operating system and source state, as plain JSON values."""
+    return {**versions(), "system": platform.platform(), "source": source_state()}
+
+
+def versions() -> dict[str, str | None]:
+    """Of rescli, Python and the libraries that do the work; None for one that is not installed."""
     return {
         "rescli": rescli.__version__,
         "python": platform.python_version(),
         **{name: _version(name) for name in PACKAGES},
-        "system": platform.platform(),
-        "source": source_state(),
     }
 
 

@@ -13,6 +13,7 @@ from rescli.backends.registry import choose
 from rescli.data.feed import ResidentImages
 from rescli.data.read import load
 from rescli.data.split import split as split_dataset
+from rescli.engine.prepare import start_job
 from rescli.errors import UsageError
 from rescli.models.resnet import build
 from rescli.recipes.cifar import CifarRecipe
@@ -112,7 +113,7 @@ def evaluate_run(
         precision=settled,
         threads=threads or record.sessions[-1].get("threads"),
     )
-    worker = chosen.start(job)
+    worker = start_job(chosen, job)
     worker.load(State(model=record.model, momentum={}, totals=Totals()))
     tally = worker.evaluate(split)
     assert tally is not None

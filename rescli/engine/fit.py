@@ -6,6 +6,8 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+import numpy as np
+
 from rescli.backends.base import Tally, Totals, Worker
 from rescli.data.feed import ResidentImages
 from rescli.data.order import Order
@@ -16,6 +18,7 @@ from rescli.engine.stopping import StopSignals
 from rescli.errors import RescliError
 from rescli.recipes.cifar import CifarRecipe
 from rescli.recipes.schedule import Schedule
+from rescli.store.record import Status
 
 
 class Diverged(RescliError):
@@ -40,6 +43,8 @@ class Training:
     schedule: Schedule = field(init=False)
     epoch: int = field(init=False, default=-1)
     """The epoch whose plan the worker has."""
+    started: float = field(init=False, default=0.0)
+    """When the run would have begun had it never been interrupted, on `clock`."""
 
     def __post_init__(self) -> None:
         self.schedule = self.recipe.schedule()
@@ -52,18 +57,16 @@ def fit(run: Training) -> bool:
     next, so that a resumed run neither repeats nor misses anything. Raises `Diverged` and `StoreError`.
     """
     recipe, progress = run.recipe, run.progress
-    seconds_before, started = progress.seconds, run.clock()
+    run.started = run.clock() - progress.seconds
     run.observer.begin(progress.iteration, recipe.iterations, recipe.batch_size)
     while True:
-        progress.seconds = seconds_before + run.clock() - started
         if _evaluation_due(run):
             _evaluate(run)
         if progress.iteration == recipe.iterations and not _evaluation_due(run):
-            run.checkpointer.save("finished", run.worker, progress, run.metrics)
+            checkpoint(run, "finished")
             return True
         if run.stop.received or run.checkpointer.due():
-            finite_totals(run)
-            run.checkpointer.save("stopped" if run.stop.received else "running", run.worker, progress, run.metrics)
+            checkpoint(run, "stopped" if run.stop.received else "running")
             if run.stop.received:
                 return False
         _iterate(run)
@@ -81,6 +84,7 @@ def _iterate(run: Training) -> None:
     rate = schedule.at(progress.iteration, warming_up=progress.warming_up)
     run.worker.train_step(progress.iteration, step * batch, min((step + 1) * batch, images), rate)
     progress.iteration += 1
+    progress.seconds = run.clock() - run.started
     run.observer.step(progress.iteration)
     assert recipe.log_every is not None
     if progress.warming_up and progress.iteration % schedule.warmup_window == 0:
@@ -95,18 +99,32 @@ def _evaluation_due(run: Training) -> bool:
     return iteration > run.progress.evaluated and (iteration % every == 0 or iteration == run.recipe.iterations)
 
 
+def checkpoint(run: Training, status: Status) -> None:
+    """Save everything, unless it is no good any more. Raises `Diverged` and `StoreError`."""
+    started = run.clock()
+    finite_totals(run)
+    state = run.worker.state()
+    # An update may have spoilt the weights without a loss that shows it yet.
+    if not all(np.isfinite(values).all() for values in (*state.model.values(), *state.momentum.values())):
+        raise _diverged(run, "weights", run.progress.iteration)
+    run.checkpointer.save(status, state, run.progress, run.metrics)
+    run.checkpointer.seconds += run.clock() - started
+
+
 def finite_totals(run: Training) -> Totals:
-    """The worker's sums. Raises `Diverged`, naming the iteration, where a loss was not finite; nothing is saved then."""
+    """The worker's sums. Raises `Diverged`, naming the iteration, where a loss was not finite."""
     totals = run.worker.totals()
     if totals.first_bad is not None:
-        run.checkpointer.mark_diverged(totals.first_bad)
-        last = run.checkpointer.last
-        raise Diverged(
-            f"the loss became NaN or infinite at iteration {totals.first_bad}",
-            f"The last good checkpoint, after iteration {last.progress['iteration'] if last else 0}, stays in the store. "
-            "A smaller learning rate or --warmup may help.",
-        )
+        raise _diverged(run, "loss", totals.first_bad)
     return totals
+
+
+def _diverged(run: Training, what: str, iteration: int) -> Diverged:
+    last = run.checkpointer.mark_diverged(iteration)
+    return Diverged(
+        f"the {what} became NaN or infinite at iteration {iteration}",
+        f"The last good checkpoint, after iteration {last}, stays in the store. A smaller learning rate or --warmup may help.",
+    )
 
 
 def _check_warmup(run: Training) -> None:
@@ -139,6 +157,7 @@ def _evaluate(run: Training) -> None:
     if tally is None:  # a signal came: the resumed run begins with this evaluation
         return
     run.progress.evaluated = run.progress.iteration
+    run.progress.seconds = run.clock() - run.started
     loss, error = means(tally)
     row = {"iteration": run.progress.iteration, "loss": loss, "error": error, "seconds": run.progress.seconds}
     run.metrics.add(run.tested, row)

@@ -16,6 +16,7 @@ from rescli.data.names import info
 from rescli.data.read import load
 from rescli.data.split import Splits, split
 from rescli.engine.request import Request
+from rescli.errors import BackendError, RescliError, out_of_memory
 from rescli.models.resnet import build
 from rescli.models.spec import NetworkSpec
 from rescli.profiling.cost import cost
@@ -105,4 +106,19 @@ def start(request: Request, prepared: Prepared) -> tuple[Worker, ResidentImages]
         deterministic=request.deterministic,
         threads=request.threads,
     )
-    return prepared.backend.start(job), feeds["train"]
+    return start_job(prepared.backend, job), feeds["train"]
+
+
+def start_job(backend: Backend, job: Job) -> Worker:
+    """Put a job on a backend. Raises `BackendError` for whatever goes wrong in there, but lack of memory."""
+    try:
+        return backend.start(job)
+    except (RescliError, MemoryError):
+        raise
+    except Exception as error:
+        if out_of_memory(error):
+            raise
+        raise BackendError(
+            f"backend '{backend.name}' could not start: {type(error).__name__}: {error}",
+            "The same command with --debug shows where; --backend names another.",
+        ) from error

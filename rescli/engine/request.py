@@ -23,7 +23,7 @@ class Request:
     backend: str = "auto"
     deterministic: bool = False
     threads: int | None = None
-    checkpoint_seconds: float = 60.0
+    checkpoint_seconds: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

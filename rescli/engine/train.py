@@ -6,49 +6,46 @@ import os
 import platform
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import replace
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from rescli.backends.base import State, Totals, Worker
 from rescli.data.order import Order
 from rescli.engine import environment
 from rescli.engine.checkpoint import Checkpointer, Facts
-from rescli.engine.fit import Training, fit
+from rescli.engine.fit import Training, checkpoint, fit
 from rescli.engine.observer import Observer, Silent
 from rescli.engine.prepare import Prepared, check, describe, prepare, start
 from rescli.engine.progress import Metrics, Progress
 from rescli.engine.request import Outcome, Request
+from rescli.engine.resume import check_same, inexact, restore, resumed
 from rescli.engine.stopping import StopSignals
-from rescli.errors import DataError, StoreError, UsageError
-from rescli.recipes.cifar import CifarRecipe, differences
+from rescli.errors import StoreError, UsageError
+from rescli.recipes.cifar import CifarRecipe
 from rescli.store.lock import RunLock
 from rescli.store.reader import read_run
 from rescli.store.record import RunRecord
 from rescli.store.writer import BackgroundWriter
 
 
-def train(request: Request, observer: Observer | None = None) -> Outcome:
-    """Train, or go on training, into `request.path`.
+def train(request: Request, observer: Observer | None = None, stop: StopSignals | None = None) -> Outcome:
+    """Train, or go on training, into `request.path`. `stop` is for a caller who listens to signals already.
 
     Raises `StoppedEarly` or `Interrupted` after a signal (with a checkpoint written), and any other `RescliError`.
     """
     observer = observer or Silent()
-    with StopSignals() as stop, _locked(request) as record:
+    with ExitStack() as stack:
+        stop = stop or stack.enter_context(StopSignals())
+        record = stack.enter_context(_locked(request))
         if record is not None:
             request = resumed(request, record)
             if record.status == "finished":
                 return _outcome(request.path, record, already=True)
             observer.note(f"going on after iteration {record.progress['iteration']} of {request.recipe.iterations}")
-        with ExitStack() as stack:
-            run = assemble(request, observer, stop, record, stack)
-            stack.callback(observer.end)
-            if record is None:
-                run.checkpointer.save("running", run.worker, run.progress, run.metrics)
-            finished = fit(run)
+        run = assemble(request, observer, stop, record, stack)
+        stack.callback(observer.end)
+        checkpoint(run, "running")  # at once: whether it can be written, and who is at work on it
+        finished = fit(run)
         if not finished:
             raise stop.error(str(request.path), run.progress.iteration)
         assert run.checkpointer.last is not None
@@ -58,20 +55,28 @@ def train(request: Request, observer: Observer | None = None) -> Outcome:
 @contextmanager
 def _locked(request: Request) -> Iterator[RunRecord | None]:
     """The run as stored, or None for a new one, with its lock held."""
-    if request.path.exists() and not request.resume:
+    begins = not _there(request.path)
+    if not begins and not request.resume:
         raise UsageError(
             f"{request.path} exists already", "Go on with it: --resume. Or name another file for a new run: --out."
         )
-    if not request.path.exists():  # a run that cannot begin leaves no trace
+    if begins:  # a run that cannot begin leaves no trace
         check(request)
         _make_folder(request.path)
     with RunLock(request.path):
-        if not request.path.exists():
+        if not _there(request.path):
             yield None
         elif not request.resume:  # somebody finished a run here while we waited at the door
             raise UsageError(f"{request.path} exists already", "Go on with it: --resume.")
         else:
             yield read_run(request.path)
+
+
+def _there(path: Path) -> bool:
+    try:
+        return path.exists()
+    except OSError as error:  # a folder on the way may not be entered
+        raise StoreError(f"{path}: cannot be looked for: {error.strerror}", "Name another file with --out.") from error
 
 
 def _make_folder(path: Path) -> None:
@@ -81,23 +86,6 @@ def _make_folder(path: Path) -> None:
         raise StoreError(f"{path}: its folder cannot be made: {error.strerror}", "Name another with --out.") from error
 
 
-def resumed(request: Request, record: RunRecord) -> Request:
-    """The request with the stored recipe. Raises `UsageError` where the user now asks for something else."""
-    stored = CifarRecipe.from_dict(record.recipe)
-    asked = request.recipe.resolved()
-    if asked.precision == "auto":
-        asked = replace(asked, precision=stored.precision)
-    changed = {name: pair for name, pair in differences(stored, asked).items() if name in request.given}
-    if changed:
-        listed = "; ".join(f"{name} was {before}, now {now}" for name, (before, now) in changed.items())
-        raise UsageError(
-            f"{request.path} was trained with another recipe: {listed}",
-            "Leave these options out to go on as before, or start a new run with another --out.",
-        )
-    threads = request.threads or record.sessions[-1].get("threads")
-    return replace(request, recipe=stored, threads=threads)
-
-
 def assemble(
     request: Request, observer: Observer, stop: StopSignals, record: RunRecord | None, stack: ExitStack
 ) -> Training:
@@ -105,25 +93,23 @@ def assemble(
     prepared = prepare(request)
     for line in describe(prepared):
         observer.note(line)
+    if record is not None:
+        check_same(request, prepared, record)
     worker, feed = start(request, prepared)
     recipe = prepared.recipe
-    progress, metrics = Progress(warming_up=recipe.warms_up), Metrics()
-    if record is not None:
-        if not np.array_equal(prepared.mean, record.inputs["mean_image"]):
-            raise DataError(
-                f"the training images are not those that {request.path} was trained on (their mean image differs)",
-                f"`rescli data verify {recipe.dataset}` checks them.",
-            )
-        progress, metrics = _restore(worker, record)
+    progress, metrics = restore(worker, record) if record else (Progress(warming_up=recipe.warms_up), Metrics())
+    session = _session(request, prepared, progress.iteration)
+    sessions = [dict(before) for before in record.sessions] if record else []
+    if sessions and (why := inexact(sessions[-1], session)):
+        observer.note(why)
     facts = Facts(
         recipe=recipe,
         network=prepared.spec.name,
         environment=environment.describe(),
-        sessions=[*(dict(session) for session in record.sessions)] if record else [],
+        sessions=[*sessions, session],
         inputs={"mean_image": prepared.mean},
         analysis=record.analysis if record else {},
     )
-    facts.sessions.append(_session(request, prepared, progress.iteration))
     writer = stack.enter_context(BackgroundWriter(request.path))
     return Training(
         recipe=recipe,
@@ -139,13 +125,6 @@ def assemble(
     )
 
 
-def _restore(worker: Worker, record: RunRecord) -> tuple[Progress, Metrics]:
-    stored = {name: value for name, value in record.progress.items() if name != "diverged_at"}
-    totals = Totals(**stored.pop("totals"))
-    worker.load(State(model=record.model, momentum=record.momentum, totals=totals))
-    return Progress.from_dict(stored), Metrics(record.metrics)
-
-
 def _session(request: Request, prepared: Prepared, iteration: int) -> dict[str, Any]:
     device = prepared.backend.device()
     return {
@@ -157,7 +136,8 @@ def _session(request: Request, prepared: Prepared, iteration: int) -> dict[str, 
         "backend": prepared.backend.name,
         "device": device.name,
         "threads": device.details.get("threads"),
-        "deterministic": request.deterministic or prepared.backend.name == "cpu",
+        "deterministic": request.deterministic,
+        **environment.versions(),
     }
 
 

@@ -126,7 +126,7 @@ def build(spec: NetworkSpec, *, seed: int = 0, bn_groups: int = 1) -> ResNet:
 
 @torch.no_grad()
 def initialize(net: ResNet, seed: int) -> None:
-    """[12]: zero-mean Gaussian weights with std sqrt(2 / fan_in), zero biases; BN weight 1, bias 0, statistics (0, 1).
+    """[12]: zero-mean Gaussian weights with std sqrt(2 / fan_in), zero biases; BN begins with weight 1, bias 0.
 
     [12] treats a fully-connected layer as a convolution with a 1x1 kernel, and so do we.
     """
@@ -137,8 +137,3 @@ def initialize(net: ResNet, seed: int) -> None:
         module.weight.normal_(0.0, math.sqrt(2 / layer.fan_in), generator=generator)
         if module.bias is not None:
             module.bias.zero_()
-        if layer.norm is not None:
-            norm = net.get_submodule(layer.norm)
-            assert isinstance(norm, BatchNorm)
-            norm.reset_running_stats()
-            norm.reset_parameters()

@@ -18,6 +18,7 @@ PAPER_ITERATIONS = 64_000
 WARMUP_FROM_DEPTH = (
     110  # "In this case (n = 18) an initial learning rate of 0.1 is slightly too large to start converging."
 )
+WARMUP_LR = 0.01
 MAX_SEED = 2**63 - 1
 
 
@@ -76,8 +77,10 @@ class CifarRecipe:
 
     @property
     def warms_up(self) -> bool:
-        """Whether the run starts with the warm-up rule."""
-        return self.depth >= WARMUP_FROM_DEPTH if self.warmup is None else self.warmup
+        """Whether the run starts with the warm-up rule. By itself only where the learning rate is above the warm-up's."""
+        if self.warmup is None:
+            return self.depth >= WARMUP_FROM_DEPTH and self.learning_rate > (self.warmup_lr or WARMUP_LR)
+        return self.warmup
 
     @property
     def bn_groups(self) -> int:
@@ -95,7 +98,7 @@ class CifarRecipe:
             learning_rate=self.learning_rate,
             milestones=tuple(round(fraction * self.iterations) for fraction in self.milestones),
             divisor=self.lr_divisor,
-            warmup_lr=(0.01 if self.warmup_lr is None else self.warmup_lr) if self.warms_up else None,
+            warmup_lr=(WARMUP_LR if self.warmup_lr is None else self.warmup_lr) if self.warms_up else None,
             warmup_error=80.0 if self.warmup_error is None else self.warmup_error,
             warmup_window=max(1, self.iterations // 640),
         )
@@ -107,7 +110,7 @@ class CifarRecipe:
             self,
             shortcut=None if self.plain else self.shortcut or "A",
             warmup=warms_up,
-            warmup_lr=(self.warmup_lr or 0.01) if warms_up else None,
+            warmup_lr=(self.warmup_lr or WARMUP_LR) if warms_up else None,
             warmup_error=(self.warmup_error or 80.0) if warms_up else None,
             bn_images=self.bn_images or self.batch_size,
             eval_every=self.eval_every or min(self.iterations, max(500, self.iterations // 64)),
@@ -182,10 +185,13 @@ def _check_choices(recipe: CifarRecipe) -> None:
         raise UsageError("without weight decay it has no effect which parameters decay", "Leave decay out.")
     if not recipe.warms_up and (recipe.warmup_lr is not None or recipe.warmup_error is not None):
         raise UsageError(
-            f"warmup_lr and warmup_error have no effect: there is no warm-up at depth {recipe.depth} by itself",
+            f"warmup_lr and warmup_error have no effect: nothing warms up at depth {recipe.depth} and this learning rate",
             "Ask for it with warmup = true (--warmup), or leave them out.",
         )
-    if recipe.warmup_lr is not None and not 0 < recipe.warmup_lr < float("inf"):
-        raise UsageError(f"warmup_lr = {recipe.warmup_lr!r}: must be positive and finite")
+    small = WARMUP_LR if recipe.warmup_lr is None else recipe.warmup_lr
+    if recipe.warms_up and not 0 < small < recipe.learning_rate:
+        raise UsageError(
+            f"warmup_lr = {small!r}: must be positive and below the learning rate, {recipe.learning_rate:g}"
+        )
     if recipe.warmup_error is not None and not 0 < recipe.warmup_error <= 100:
         raise UsageError(f"warmup_error = {recipe.warmup_error!r}: must be a percentage in (0, 100]")

@@ -17,8 +17,8 @@ from rescli.store.owner import Holder, holder
 class Listed:
     """One file of the list. `error` says why it cannot be read (then `summary` is empty), else it is empty.
 
-    `status` is that of the summary, except that a run that says "running" and has no process any more is "killed", and a file
-    with an error is "unreadable". `holder` is the process at work on it, if any.
+    `status` is that of the summary, except that a run that says "running" and has no process any more is "killed", one that has
+    a process again is "running", and a file with an error is "unreadable". `holder` is the process at work on it, if any.
     """
 
     path: Path
@@ -51,10 +51,14 @@ def _stores(directory: Path) -> Iterator[Path]:
 def _listed(path: Path) -> Listed:
     try:
         summary = read_header(path).summary
+        at_work = holder(path)
+        if at_work is None and summary.get("status") == "running":
+            summary = read_header(path).summary  # it may have ended between the two looks: then this one says how
     except StoreError as error:
         return Listed(path=path, summary={}, status="unreadable", error=error.message)
     status = str(summary.get("status", "unknown"))
-    at_work = holder(path)
-    if status == "running" and at_work is None:
+    if at_work is not None and status in ("stopped", "diverged"):
+        status = "running"  # it was resumed and has not written yet
+    elif at_work is None and status == "running":
         status = "killed"
     return Listed(path=path, summary=summary, status=status, holder=at_work)

@@ -5,15 +5,15 @@
 from __future__ import annotations
 
 import errno
-import glob
 import os
+import re
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from rescli.errors import StoreError
-from rescli.store.files import NEW, PREVIOUS, beside, real
+from rescli.store.files import DAMAGED, NEW, PREVIOUS, beside, real
 from rescli.store.header import read_header, read_store
 from rescli.store.problems import DamagedStore, MissingStore, way_out, why
 
@@ -85,9 +85,14 @@ def _temporary(path: Path) -> Path:
 
 def _sweep(target: Path) -> None:
     """Remove what killed writers left. They are removed, never written to: one may be a second name of the store."""
-    for left in target.parent.glob(f"{glob.escape(target.name)}.*{NEW}"):
-        with suppress(FileNotFoundError):
-            os.unlink(left)
+    # Exactly our own names: the half-written files of a run `run.h5` are none of a run `run`'s business.
+    ours = re.compile(
+        rf"{re.escape(target.name)}({re.escape(PREVIOUS)}|{re.escape(DAMAGED)})?\.[0-9a-f]{{8}}{re.escape(NEW)}"
+    )
+    for left in target.parent.iterdir():
+        if ours.fullmatch(left.name):
+            with suppress(FileNotFoundError):
+                os.unlink(left)
 
 
 def _write(path: Path, data: bytes, *, like: Path) -> None:

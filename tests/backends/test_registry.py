@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from rescli.backends.base import Device
 from rescli.backends.registry import BackendWarning, choose, registered
 from rescli.errors import BackendError
 
@@ -113,6 +114,7 @@ def test_auto_takes_what_works(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(CudaBackend, "unavailable", lambda _: "no GPU")
     assert choose("auto").name == "cpu"
     monkeypatch.setattr(CudaBackend, "unavailable", lambda _: None)
+    monkeypatch.setattr(CudaBackend, "device", lambda _: Device(name="a GPU", memory_total=1, memory_free=1))
     assert choose("auto").name == "cuda"
 
 
@@ -121,6 +123,21 @@ def test_what_does_not_work_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(CudaBackend, "unavailable", lambda _: "no GPU")
     with pytest.raises(BackendError, match="'cuda' does not work here: no GPU"):
+        choose("cuda")
+
+
+def test_a_device_that_fails_is_a_reason_not_a_crash(monkeypatch: pytest.MonkeyPatch) -> None:
+    from rescli.backends.cuda import CudaBackend
+
+    def burns(_: object) -> object:
+        raise RuntimeError("driver on fire")
+
+    monkeypatch.setattr(CudaBackend, "unavailable", lambda _: None)
+    monkeypatch.setattr(CudaBackend, "device", burns)
+
+    with pytest.warns(BackendWarning, match="driver on fire"):
+        assert choose("auto").name == "cpu"
+    with pytest.warns(BackendWarning), pytest.raises(BackendError, match="driver on fire"):
         choose("cuda")
 
 

@@ -12,12 +12,18 @@ import numpy as np
 import pytest
 
 from benchmarks.kills import same
+from rescli.backends.base import Job
+from rescli.backends.cpu import CpuBackend
+from rescli.backends.worker import TorchWorker
 from rescli.data.dataset import Dataset, Images
+from rescli.engine.fit import Diverged
 from rescli.engine.observer import Silent
 from rescli.engine.request import Request
+from rescli.engine.resume import resumed
 from rescli.engine.train import train
 from rescli.errors import BackendError, DataError, Interrupted, StoppedEarly, StoreError, UsageError
 from rescli.recipes.cifar import CifarRecipe
+from rescli.store.listing import list_runs
 from rescli.store.reader import read_run
 from tests.engine.conftest import Train, small
 
@@ -65,8 +71,6 @@ def test_stopped_at_every_other_iteration(trained: Train, tmp_path: Path, fork: 
 def test_a_signal_during_an_evaluation_puts_it_off(
     trained: Train, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from rescli.backends.worker import TorchWorker
-
     recipe = small()
     _, expected = trained(recipe, name="whole.h5")
     evaluate = TorchWorker.evaluate
@@ -222,3 +226,111 @@ def test_a_write_that_fails_stops_the_run_and_the_last_store_stays(
     record = read_run(tmp_path / "run.h5")
     assert 0 < record.progress["iteration"] <= 4
     assert all(np.isfinite(values).all() for values in record.model.values())
+
+
+def test_a_resumed_run_that_diverges_at_once(trained: Train, tmp_path: Path) -> None:
+    recipe = small(learning_rate=1e30)
+    for _ in range(2):
+        with pytest.raises(Diverged, match="NaN or infinite"):
+            trained(recipe, resume=True)
+
+    assert read_run(tmp_path / "run.h5").status == "diverged"
+
+
+def test_weights_that_are_no_good_are_not_saved(trained: Train, tmp_path: Path) -> None:
+    """An update may spoil the weights a step before a loss shows it."""
+
+    class Spoils(Silent):
+        def step(self, iteration: int) -> None:
+            if iteration == 4:
+                for value in workers[0].network.parameters():
+                    value.data.fill_(float("inf"))
+                    break
+                os.kill(os.getpid(), signal.SIGTERM)
+
+    workers: list[TorchWorker] = []
+    start = CpuBackend.start
+
+    def remember(self: CpuBackend, job: Job) -> TorchWorker:
+        workers.append(start(self, job))
+        return workers[-1]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(CpuBackend, "start", remember)
+        with pytest.raises(Diverged, match="the weights became NaN or infinite at iteration 4"):
+            trained(small(), observer=Spoils())
+
+    record = read_run(tmp_path / "run.h5")
+    assert record.progress["iteration"] == 0
+    assert all(np.isfinite(values).all() for values in record.model.values())
+
+
+def test_while_it_trains_a_resumed_run_is_running(trained: Train, tmp_path: Path) -> None:
+    stop_at_2(trained)
+    seen = []
+
+    class Looks(Silent):
+        def step(self, iteration: int) -> None:
+            seen.append((list_runs(tmp_path)[0].status, len(read_run(tmp_path / "run.h5").sessions)))
+
+    trained(small(), resume=True, observer=Looks())
+
+    assert set(seen) == {("running", 2)}
+
+
+def test_a_resume_keeps_backend_threads_and_determinism(trained: Train) -> None:
+    with pytest.raises(StoppedEarly):
+        trained(small(), observer=Stops(2), deterministic=True)
+
+    request = Request(recipe=CifarRecipe(), path=Path("run.h5"), resume=True)
+    _, record = trained(small(), resume=True)
+    went_on = resumed(request, record)
+
+    assert (went_on.backend, went_on.threads, went_on.deterministic) == ("cpu", 1, True)
+
+
+class Notes(Silent):
+    """Keeps what it is told."""
+
+    def __init__(self) -> None:
+        self.notes: list[str] = []
+
+    def note(self, text: str) -> None:
+        self.notes.append(text)
+
+
+def test_what_may_change_the_last_bits_is_said(trained: Train, tmp_path: Path) -> None:
+    stop_at_2(trained)
+    same_again, other = Notes(), Notes()
+    with pytest.raises(StoppedEarly):
+        trained(small(), resume=True, observer=StopsAndNotes(3, same_again))
+    request = Request(recipe=small(), path=tmp_path / "run.h5", resume=True, threads=2)
+
+    train(request, other)
+
+    assert not any("last bits" in note for note in same_again.notes)
+    assert any("the last bits may differ" in note and "threads was 1, now 2" in note for note in other.notes)
+
+
+class StopsAndNotes(Stops):
+    """Both."""
+
+    def __init__(self, iteration: int, notes: Notes) -> None:
+        super().__init__(iteration)
+        self.note = notes.note  # type: ignore[method-assign]
+
+
+def test_a_device_without_the_runs_precision_is_refused(trained: Train, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(StoppedEarly):
+        trained(small(precision="bf16"), observer=Stops(2))
+    monkeypatch.setattr(CpuBackend, "precision", lambda _, asked: "fp32")
+
+    with pytest.raises(BackendError, match="trained in bf16"):
+        trained(small(precision="bf16"), resume=True)
+
+
+def test_folders_that_cannot_be(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+
+    with pytest.raises(StoreError, match=r"Not a directory|cannot be made"):
+        train(Request(recipe=small(), path=tmp_path / "file" / "run.h5"))

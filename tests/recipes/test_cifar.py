@@ -44,6 +44,7 @@ def test_warmup_is_for_110_layers_and_more() -> None:
     assert CifarRecipe(depth=1202).warms_up
     assert CifarRecipe(depth=56, warmup=True).warms_up
     assert not CifarRecipe(depth=110, warmup=False).warms_up
+    assert not CifarRecipe(depth=110, learning_rate=0.01).warms_up  # there is nothing to warm up to
 
 
 def test_warmup_holds_the_rate_until_the_error_has_fallen() -> None:
@@ -93,6 +94,8 @@ def test_warmup_holds_the_rate_until_the_error_has_fallen() -> None:
         {"depth": 110, "warmup_lr": 0.0},
         {"depth": 110, "warmup_error": 0.0},
         {"depth": 110, "warmup_error": 101.0},
+        {"depth": 110, "warmup_lr": 0.1},
+        {"warmup": True, "learning_rate": 0.01},
         {"lr_divisor": 1.0},
     ],
 )

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from rescli.errors import StoreError
+from rescli.store import listing
 from rescli.store.listing import list_runs
 from rescli.store.lock import RunLock
 from rescli.store.writer import write_run
@@ -46,3 +47,26 @@ def test_one_file_and_an_empty_folder(tmp_path: Path) -> None:
 def test_a_missing_folder(tmp_path: Path) -> None:
     with pytest.raises(StoreError, match="cannot be listed"):
         list_runs(tmp_path / "missing")
+
+
+def test_a_run_that_ends_between_two_looks_was_not_killed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its header still says "running"; then it writes its last store and gives the lock back."""
+    path = tmp_path / "run.h5"
+    write_run(path, sample(status="running"))
+
+    def ends(asked: Path) -> None:
+        done = {**sample().summary, "status": "finished"}
+        write_run(path, sample(status="finished", summary=done))
+
+    monkeypatch.setattr(listing, "holder", ends)
+
+    assert list_runs(path)[0].status == "finished"
+
+
+def test_a_stopped_run_that_has_a_process_again_is_running(tmp_path: Path) -> None:
+    path = tmp_path / "run.h5"
+    write_run(path, sample(status="stopped", summary={**sample().summary, "status": "stopped"}))
+
+    with RunLock(path):
+        assert list_runs(path)[0].status == "running"
+    assert list_runs(path)[0].status == "stopped"

@@ -333,3 +333,18 @@ def test_a_really_full_disk(tiny_disk: Path) -> None:
     assert iteration(path) == 1
     write_run(path, sample(3))
     assert (iteration(path), iteration(previous(path))) == (3, 1)
+
+
+def test_the_half_written_files_of_other_runs_are_left_alone(tmp_path: Path) -> None:
+    """Also those of a run whose name begins like this one's."""
+    others = [
+        tmp_path / name for name in ("run.h5.0123abcd.new", "run.h5.prev.0123abcd.new", "run.new", "run.notes.new")
+    ]
+    ours = [tmp_path / name for name in ("run.0123abcd.new", "run.prev.0123abcd.new")]
+    for path in (*others, *ours):
+        path.write_bytes(b"half")
+
+    write_run(tmp_path / "run", sample())
+
+    assert all(path.exists() for path in others)
+    assert not any(path.exists() for path in ours)

@@ -1,0 +1,76 @@
+"""Going on with a stored run, exactly as it would have gone on by itself."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from rescli.backends.base import State, Totals, Worker
+from rescli.backends.registry import choose
+from rescli.engine.prepare import Prepared, settle
+from rescli.engine.progress import Metrics, Progress
+from rescli.engine.request import Request
+from rescli.errors import BackendError, DataError, UsageError
+from rescli.recipes.cifar import CifarRecipe, differences
+from rescli.store.record import RunRecord
+
+MATTERS = ("backend", "device", "threads", "deterministic", "torch")
+"""What may change the last bits of a run when it differs between two sessions."""
+
+
+def resumed(request: Request, record: RunRecord) -> Request:
+    """The request with the stored recipe, and with the backend, the threads and the determinism of the last session.
+
+    Raises `UsageError` where the user now asks for another recipe, and `BackendError` where the backend is not there.
+    """
+    last = record.sessions[-1]
+    if request.backend == "auto":
+        request = replace(request, backend=str(last["backend"]))
+    stored = CifarRecipe.from_dict(record.recipe)
+    asked = settle(request, choose(request.backend))
+    wanted = request.given - ({"precision"} if request.recipe.precision == "auto" else set())
+    changed = {name: pair for name, pair in differences(stored, asked).items() if name in wanted}
+    if changed:
+        listed = "; ".join(f"{name} was {before}, now {now}" for name, (before, now) in changed.items())
+        raise UsageError(
+            f"{request.path} was trained with another recipe: {listed}",
+            "Leave these options out to go on as before, or start a new run with another --out.",
+        )
+    return replace(
+        request,
+        recipe=stored,
+        threads=request.threads or last.get("threads"),
+        deterministic=request.deterministic or bool(last.get("deterministic")),
+    )
+
+
+def check_same(request: Request, prepared: Prepared, record: RunRecord) -> None:
+    """Whether device and data allow to go on. Raises `BackendError` and `DataError`."""
+    precision = record.recipe["precision"]
+    if prepared.recipe.precision != precision:
+        raise BackendError(
+            f"{request.path} was trained in {precision}, which {prepared.backend.device().name} does not have",
+            "Go on with it where it began, or name another --backend.",
+        )
+    if not np.array_equal(prepared.mean, record.inputs["mean_image"]):
+        raise DataError(
+            f"the training images are not those that {request.path} was trained on (their mean image differs)",
+            f"`rescli data verify {prepared.recipe.dataset}` checks them.",
+        )
+
+
+def restore(worker: Worker, record: RunRecord) -> tuple[Progress, Metrics]:
+    """Give the worker its weights, momentum and sums back. Raises `StoreError` where they do not fit."""
+    stored = {name: value for name, value in record.progress.items() if name != "diverged_at"}
+    totals = Totals(**stored.pop("totals"))
+    worker.load(State(model=record.model, momentum=record.momentum, totals=totals))
+    return Progress.from_dict(stored), Metrics(record.metrics)
+
+
+def inexact(before: Mapping[str, Any], now: Mapping[str, Any]) -> str | None:
+    """Why this session may not be bit for bit what the last one would have been; None if it is."""
+    changed = [f"{name} was {before[name]}, now {now[name]}" for name in MATTERS if before.get(name) != now.get(name)]
+    return f"the last bits may differ from an uninterrupted run: {'; '.join(changed)}" if changed else None
