@@ -185,7 +185,7 @@ def _check_choices(recipe: CifarRecipe) -> None:
         raise UsageError("without weight decay it has no effect which parameters decay", "Leave decay out.")
     if not recipe.warms_up and (recipe.warmup_lr is not None or recipe.warmup_error is not None):
         raise UsageError(
-            f"warmup_lr and warmup_error have no effect: nothing warms up at depth {recipe.depth} and this learning rate",
+            f"warmup_lr and warmup_error have no effect: there is no warm-up at depth {recipe.depth} and this learning rate",
             "Ask for it with warmup = true (--warmup), or leave them out.",
         )
     small = WARMUP_LR if recipe.warmup_lr is None else recipe.warmup_lr
