@@ -50,8 +50,9 @@ kills: $(READY)  ## 200 SIGKILLs each in fp32 and bf16, resumed and compared bit
 	$(BIN)/python -m benchmarks.kills --kills 200 --precision fp32
 	$(BIN)/python -m benchmarks.kills --kills 200 --precision bf16
 
-bench: $(READY)  ## what writing and reading a store costs
+bench: $(READY)  ## what a store costs to write and read, and how good the prediction of memory is
 	$(BIN)/python -m benchmarks.store
+	$(BIN)/python -m benchmarks.memory
 
 clean:  ## remove what was made here
 	rm -rf $(VENV) $(DEMO) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis

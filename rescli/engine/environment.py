@@ -31,7 +31,9 @@ def versions() -> dict[str, str | None]:
 
 def command_line() -> str:
     """As it would be typed again."""
-    return shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]])
+    name = Path(sys.argv[0]).name
+    program = ["python", "-m", "rescli"] if name == "__main__.py" else [name]
+    return shlex.join([*program, *sys.argv[1:]])
 
 
 def source_state(folder: Path | None = None) -> str | None:
