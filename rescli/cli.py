@@ -75,7 +75,9 @@ def main() -> None:
         code = _run()
     except KeyboardInterrupt as error:
         code = _report(Interrupted("interrupted"), error)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # The outcome is settled: a signal that arrives while Python takes itself apart must not change the exit code.
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1):
+        signal.signal(number, signal.SIG_IGN)
     sys.exit(code)
 
 

@@ -17,9 +17,9 @@ fi
 
 train="rescli train cifar --dataset $dataset --depth 8 --iterations 300 --out $run"
 
-echo; echo "\$ $train   # stopped after 15 seconds"
+echo; echo "\$ $train   # stopped after 8 seconds"
 status=0
-timeout --preserve-status -s TERM 15 $train || status=$?
+timeout --preserve-status -s TERM 8 $train || status=$?
 echo "exit code $status (75: stopped early, with a checkpoint; 0: done before that)"
 [ "$status" -eq 0 ] || [ "$status" -eq 75 ]
 

@@ -24,7 +24,7 @@ from rescli.commands.options import (
     option,
 )
 from rescli.data.names import info
-from rescli.engine.request import Request
+from rescli.engine.request import Outcome, Request
 from rescli.errors import DataError, UsageError
 from rescli.recipes.cifar import CifarRecipe
 
@@ -215,7 +215,10 @@ def _train(request: Request, *, download: bool, json: bool) -> None:
     with StopSignals() as stop:  # before PyTorch is loaded: from here on a signal ends in a checkpoint
         from rescli.engine.train import train as run
 
-        outcome = run(request, watch(), stop)
+        _tell(run(request, watch(), stop), json=json)
+
+
+def _tell(outcome: Outcome, *, json: bool) -> None:
     if json:
         console.emit(outcome.to_dict())
     elif outcome.already:
