@@ -13,6 +13,7 @@ class RescliError(Exception):
     """Something failed. `message` says what and where, `hint` what to do next (may be empty). Exit code 1."""
 
     exit_code: ClassVar[int] = 1
+    label: ClassVar[str] = "Error"
 
     def __init__(self, message: str, hint: str = "") -> None:
         super().__init__(message)
@@ -51,12 +52,14 @@ class StoppedEarly(RescliError):
     """A signal asked the run to stop; a checkpoint was written and the run can go on. Exit code 75 (EX_TEMPFAIL)."""
 
     exit_code = 75
+    label = "Stopped"
 
 
 class Interrupted(RescliError):
     """Ctrl-C. Exit code 130."""
 
     exit_code = 130
+    label = "Stopped"
 
 
 def out_of_memory(error: BaseException) -> bool:

@@ -62,7 +62,7 @@ def fail(error: RescliError) -> None:
     """What was wrong, where, and what to do next; with `--json` the same as a document on stdout."""
     if settings.json and not settings.emitted:
         emit({"error": error.message, "hint": error.hint, "exit_code": error.exit_code})
-    lines = [f"Error: {error.message}", *([error.hint] if error.hint else [])]
+    lines = [f"{error.label}: {error.message}", *([error.hint] if error.hint else [])]
     note("\n".join(lines))
 
 

@@ -42,6 +42,6 @@ class StopSignals:
         assert self.received is not None
         kind = Interrupted if self.received is signal.SIGINT else StoppedEarly
         return kind(
-            f"{self.received.name}: stopped after iteration {iteration}, with a checkpoint in {path}",
+            f"{self.received.name} after iteration {iteration}, with a checkpoint in {path}",
             "The same command with --resume goes on.",
         )

@@ -16,6 +16,8 @@ import pytest
 from rescli import cli, console
 from tests.cli.processes import SMALL, Process, run
 
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1)  # what a command changes for its whole process
+
 
 @dataclass(frozen=True)
 class Result:
@@ -50,12 +52,13 @@ def rescli(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) 
     def call(*arguments: str | Path) -> Result:
         monkeypatch.setattr(sys, "argv", ["rescli", *map(str, arguments)])
         capsys.readouterr()
-        interrupt = signal.getsignal(signal.SIGINT)
+        before = {number: signal.getsignal(number) for number in SIGNALS}
         try:
             with pytest.raises(SystemExit) as left:
                 cli.main()
         finally:
-            signal.signal(signal.SIGINT, interrupt)
+            for number, handler in before.items():
+                signal.signal(number, handler)
         out, err = capsys.readouterr()
         code = left.value.code
         assert isinstance(code, int)

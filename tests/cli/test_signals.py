@@ -33,7 +33,7 @@ def test_a_stopped_run_goes_on_to_the_same_bits(name: str, finished: Path, tmp_p
     assert 0 < reached < 60, "the signal was meant to come in the middle"
     assert header.summary["status"] == "stopped"
     assert ended.err.splitlines()[-2:] == [
-        f"Error: {name}: stopped after iteration {reached}, with a checkpoint in run.h5",
+        f"Stopped: {name} after iteration {reached}, with a checkpoint in run.h5",
         "The same command with --resume goes on.",
     ]
     assert ended.out == ""
@@ -69,7 +69,7 @@ def test_impatient_interrupts_leave_without_a_traceback(tmp_path: Path) -> None:
         ended = process.wait()
     assert ended.code == 130
     assert "Traceback" not in ended.err
-    assert "Error: " in ended.err
+    assert "Stopped: " in ended.err
     verify(path)
 
 

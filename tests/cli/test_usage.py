@@ -139,7 +139,7 @@ def test_an_interrupt_is_told(rescli: Rescli, tmp_path: Path, monkeypatch: pytes
 
     monkeypatch.setattr("rescli.store.listing.list_runs", interrupted)
     result = rescli("runs", "list", tmp_path, "--json")
-    assert (result.code, result.err) == (130, "Error: interrupted\n")
+    assert (result.code, result.err) == (130, "Stopped: interrupted\n")
     assert result.document == {"error": "interrupted", "hint": "", "exit_code": 130}
 
 
