@@ -24,7 +24,7 @@ from rescli.commands.options import (
     option,
 )
 from rescli.data.names import info
-from rescli.engine.request import Outcome, Request
+from rescli.engine.request import Outcome, Request, stored_recipe
 from rescli.errors import DataError, UsageError
 from rescli.recipes.cifar import CifarRecipe
 
@@ -125,17 +125,17 @@ def cifar(
 ) -> None:
     """Train a 6n+2-layer net on CIFAR as in Sec. 4.2: 64k iterations of SGD, learning rate 0.1, / 10 at 32k and 48k.
 
-    Any option can come from the environment (RESCLI_TRAIN_CIFAR_DEPTH=56) or from --config. Ctrl-C, SIGTERM and SIGUSR1
-    write a checkpoint and leave; the same command with --resume goes on.
+    Any option can come from the environment (RESCLI_TRAIN_CIFAR_DEPTH=56) or from --config. Ctrl-C, SIGTERM, SIGUSR1
+    and SIGHUP write a checkpoint and leave; the same command with --resume goes on.
     """
     layers.check_environment(context)
     on_purpose = layers.given(context)
-    recipe = CifarRecipe(**{f.name: on_purpose[f.name] for f in fields(CifarRecipe) if f.name in on_purpose})
-
+    values = {f.name: on_purpose[f.name] for f in fields(CifarRecipe) if f.name in on_purpose}
+    path = out or default_path(CifarRecipe(**values))
     request = Request(
-        recipe=recipe,
-        given=frozenset(on_purpose),
-        path=out or default_path(recipe),
+        recipe=(stored_recipe(path) if resume else None) or CifarRecipe(**values),
+        given=values,
+        path=path,
         resume=resume,
         data=data,
         backend=backend,

@@ -76,7 +76,8 @@ class Checkpointer:
         assert self.last is not None, "a session begins with a checkpoint"
         summary = {**self.last.summary, "status": "diverged", "diverged_at": at}
         progress = {**self.last.progress, "diverged_at": at}
-        self._submit(replace(self.last, status="diverged", summary=summary, progress=progress))
+        sessions = [*self.last.sessions[:-1], {**self.facts.sessions[-1], "status": "diverged"}]
+        self._submit(replace(self.last, status="diverged", summary=summary, progress=progress, sessions=sessions))
         self._writer.flush()
         return int(progress["iteration"])
 

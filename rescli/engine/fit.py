@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -115,7 +116,7 @@ def finite_totals(run: Training) -> Totals:
     """The worker's sums. Raises `Diverged`, naming the iteration, where a loss was not finite."""
     totals = run.worker.totals()
     if totals.first_bad is not None:
-        raise _diverged(run, "loss", totals.first_bad)
+        raise _diverged(run, "loss", totals.first_bad + 1)  # the worker counts from 0, people from 1
     return totals
 
 
@@ -156,9 +157,11 @@ def _evaluate(run: Training) -> None:
     tally = run.worker.evaluate(run.tested, lambda: run.stop.received is not None)
     if tally is None:  # a signal came: the resumed run begins with this evaluation
         return
+    loss, error = means(tally)
+    if not math.isfinite(loss):  # finite weights may be too large to compute with
+        raise _diverged(run, f"{run.tested} loss", run.progress.iteration)
     run.progress.evaluated = run.progress.iteration
     run.progress.seconds = run.clock() - run.started
-    loss, error = means(tally)
     row = {"iteration": run.progress.iteration, "loss": loss, "error": error, "seconds": run.progress.seconds}
     run.metrics.add(run.tested, row)
     run.observer.row(run.tested, row)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any, cast
 
@@ -61,8 +63,29 @@ def prepare(request: Request) -> Prepared:
 def settle(request: Request, backend: Backend) -> CifarRecipe:
     """The recipe with nothing left open, the precision neither."""
     recipe = request.recipe.resolved()
-    precision = cast(Precision, backend.precision(recipe.precision))
-    return replace(recipe, precision=precision)
+    return replace(recipe, precision=cast(Precision, precision_of(backend, recipe.precision)))
+
+
+def precision_of(backend: Backend, asked: str) -> str:
+    """What the backend makes of a precision that was asked for. Raises `BackendError`."""
+    with blaming(backend):
+        return backend.precision(asked)
+
+
+@contextmanager
+def blaming(backend: Backend) -> Iterator[None]:
+    """What goes wrong in here is the backend's: raises `BackendError`, but for lack of memory."""
+    try:
+        yield
+    except RescliError:
+        raise
+    except Exception as error:
+        if out_of_memory(error):
+            raise
+        raise BackendError(
+            f"backend '{backend.name}' failed: {type(error).__name__}: {error}",
+            "The same command with --debug shows where; --backend names another.",
+        ) from error
 
 
 def describe(prepared: Prepared) -> list[str]:
@@ -110,15 +133,6 @@ def start(request: Request, prepared: Prepared) -> tuple[Worker, ResidentImages]
 
 
 def start_job(backend: Backend, job: Job) -> Worker:
-    """Put a job on a backend. Raises `BackendError` for whatever goes wrong in there, but lack of memory."""
-    try:
+    """Put a job on a backend. Raises `BackendError`."""
+    with blaming(backend):
         return backend.start(job)
-    except (RescliError, MemoryError):
-        raise
-    except Exception as error:
-        if out_of_memory(error):
-            raise
-        raise BackendError(
-            f"backend '{backend.name}' could not start: {type(error).__name__}: {error}",
-            "The same command with --debug shows where; --backend names another.",
-        ) from error

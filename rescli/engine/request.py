@@ -8,15 +8,16 @@ from pathlib import Path
 from typing import Any
 
 from rescli.recipes.cifar import CifarRecipe
+from rescli.store.problems import MissingStore
 from rescli.store.record import Status
 
 
 @dataclass(frozen=True, kw_only=True)
 class Request:
-    """What a user asked for. `given` names the recipe's keys that were set on purpose: on a resume only these are compared."""
+    """What a user asked for. `given` is what was set on purpose: on a resume that is compared with the stored recipe."""
 
     recipe: CifarRecipe
-    given: frozenset[str] = field(default_factory=frozenset)
+    given: Mapping[str, Any] = field(default_factory=dict)
     path: Path
     resume: bool = False
     data: Path | None = None
@@ -62,3 +63,13 @@ class Outcome:
             "seconds": self.seconds,
             "recipe": self.recipe.to_dict(),
         }
+
+
+def stored_recipe(path: Path) -> CifarRecipe | None:
+    """The recipe of the run at `path`; None if there is none yet. Raises `StoreError` where it cannot be read."""
+    from rescli.store.reader import read_run  # loads h5py, which a command that only asks for help does not need
+
+    try:
+        return CifarRecipe.from_dict(read_run(path, tensors=False).recipe)
+    except MissingStore:
+        return None

@@ -10,11 +10,11 @@ import numpy as np
 
 from rescli.backends.base import State, Totals, Worker
 from rescli.backends.registry import choose
-from rescli.engine.prepare import Prepared, settle
+from rescli.engine.prepare import Prepared, precision_of
 from rescli.engine.progress import Metrics, Progress
 from rescli.engine.request import Request
 from rescli.errors import BackendError, DataError, UsageError
-from rescli.recipes.cifar import CifarRecipe, differences
+from rescli.recipes.cifar import CifarRecipe
 from rescli.store.record import RunRecord
 
 MATTERS = ("backend", "device", "threads", "deterministic", "torch")
@@ -26,13 +26,11 @@ def resumed(request: Request, record: RunRecord) -> Request:
 
     Raises `UsageError` where the user now asks for another recipe, and `BackendError` where the backend is not there.
     """
-    last = record.sessions[-1]
-    if request.backend == "auto":
-        request = replace(request, backend=str(last["backend"]))
     stored = CifarRecipe.from_dict(record.recipe)
-    asked = settle(request, choose(request.backend))
-    wanted = request.given - ({"precision"} if request.recipe.precision == "auto" else set())
-    changed = {name: pair for name, pair in differences(stored, asked).items() if name in wanted}
+    last = record.sessions[-1] if record.sessions else {}
+    if request.backend == "auto":
+        request = replace(request, backend=str(last.get("backend", "auto")))
+    changed = _changes(request, stored, finished=record.status == "finished")
     if changed:
         listed = "; ".join(f"{name} was {before}, now {now}" for name, (before, now) in changed.items())
         raise UsageError(
@@ -45,6 +43,19 @@ def resumed(request: Request, record: RunRecord) -> Request:
         threads=request.threads or last.get("threads"),
         deterministic=request.deterministic or bool(last.get("deterministic")),
     )
+
+
+def _changes(request: Request, stored: CifarRecipe, *, finished: bool) -> dict[str, tuple[Any, Any]]:
+    """What was given and is not as stored, each with both values."""
+    given = dict(request.given)
+    precision = given.get("precision", "auto")
+    if precision == "auto" or finished:  # where a finished run could be trained does not matter any more
+        given.pop("precision", None)
+    else:
+        given["precision"] = precision_of(choose(request.backend), precision)
+    before = stored.to_dict()
+    now = {name: list(value) if isinstance(value, tuple) else value for name, value in given.items() if name in before}
+    return {name: (before[name], value) for name, value in now.items() if before[name] != value}
 
 
 def check_same(request: Request, prepared: Prepared, record: RunRecord) -> None:

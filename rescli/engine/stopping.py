@@ -18,6 +18,7 @@ class StopSignals:
 
     def __init__(self) -> None:
         self.received: signal.Signals | None = None
+        self._interrupted = False
         self._before: dict[signal.Signals, Any] = {}
 
     def __enter__(self) -> StopSignals:
@@ -33,9 +34,10 @@ class StopSignals:
             signal.signal(number, handler)
 
     def _note(self, number: int, _frame: FrameType | None) -> None:
-        if number == signal.SIGINT and self.received is signal.SIGINT:
+        if number == signal.SIGINT and self._interrupted:
             raise KeyboardInterrupt
-        self.received = signal.Signals(number)
+        self._interrupted = self._interrupted or number == signal.SIGINT
+        self.received = self.received or signal.Signals(number)
 
     def error(self, path: str, iteration: int) -> RescliError:
         """What to raise after the checkpoint was written."""

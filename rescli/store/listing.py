@@ -35,10 +35,10 @@ def list_runs(directory: Path | str) -> list[Listed]:
 
 def _stores(directory: Path) -> Iterator[Path]:
     """The files with a store's name; companions (`run.h5.prev` and so on) end otherwise."""
-    if directory.is_file():
-        yield directory
-        return
     try:
+        if directory.is_file():
+            yield directory
+            return
         os.scandir(directory).close()
     except OSError as error:
         raise StoreError(

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from rescli.errors import StoreError
 from rescli.store.files import DAMAGED, NEW, PREVIOUS, beside, real
-from rescli.store.header import read_header, read_store
+from rescli.store.header import check_digest, read_header, read_store
 from rescli.store.problems import DamagedStore, MissingStore, way_out, why
 
 # What `link` answers where the file system has no hard links, or where one may not be made (fs.protected_hardlinks).
@@ -32,7 +32,7 @@ def replace(path: Path | str, data: bytes) -> None:
     """
     target = real(path)
     try:
-        read_header(target)
+        check_digest(target)
     except MissingStore:
         install(target, data, keep=None)
     except DamagedStore:

@@ -11,8 +11,11 @@ from pathlib import Path
 import pytest
 
 import rescli as package
+from rescli.recipes.cifar import CifarRecipe
+from rescli.store.writer import write_run
 from tests.cli.conftest import Rescli, Result
 from tests.cli.processes import run
+from tests.store.samples import sample
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -277,3 +280,18 @@ def test_a_net_that_does_not_fit_in_memory(rescli: Rescli) -> None:
     said = refused(rescli(*SYNTHETIC, "--depth", "1202", "--batch-size", "10000", "--dry-run"), 1)
     assert "GB free" in said
     assert "--batch-size" in said
+
+
+def test_a_resume_compares_each_option_with_the_stored_one(rescli: Rescli, tmp_path: Path) -> None:
+    """Not with what the defaults would make of it."""
+    recipe = CifarRecipe(dataset="synthetic", depth=8, warmup=True, warmup_lr=0.02, iterations=2).resolved("fp32")
+    path = tmp_path / "run.h5"
+    write_run(path, sample(status="stopped", recipe=recipe.to_dict(), sessions=[{"backend": "cpu"}]))
+
+    changed = rescli("train", "cifar", "--out", path, "--resume", "--warmup-lr", "0.03")
+    without_effect = rescli("train", "cifar", "--out", path, "--resume", "--data", tmp_path)
+
+    assert changed.code == 2
+    assert "warmup_lr was 0.02, now 0.03" in changed.err
+    assert without_effect.code == 2
+    assert "synthetic is built in" in without_effect.err

@@ -89,7 +89,7 @@ def test_a_dry_run_looks_at_the_store_as_the_run_would(trained: Train, tmp_path:
     with pytest.raises(UsageError, match="exists already"):
         dry_run(Request(recipe=small(), path=tmp_path / "run.h5"))
     with pytest.raises(UsageError, match="another recipe"):
-        dry_run(Request(recipe=small(seed=1), given=frozenset({"seed"}), path=tmp_path / "run.h5", resume=True))
+        dry_run(Request(recipe=small(seed=1), given={"seed": 1}, path=tmp_path / "run.h5", resume=True))
 
 
 def test_a_dry_run_says_when_the_folder_cannot_hold_a_store(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ from rescli.errors import BackendError, DataError, Interrupted, StoppedEarly, St
 from rescli.recipes.cifar import CifarRecipe
 from rescli.store.listing import list_runs
 from rescli.store.reader import read_run
+from rescli.store.writer import write_run
 from tests.engine.conftest import Train, small
 
 
@@ -141,7 +143,7 @@ def test_another_recipe_is_refused_for_a_finished_run_too(trained: Train) -> Non
     trained(small(iterations=2))
 
     with pytest.raises(UsageError, match="iterations was 2, now 4"):
-        trained(small(iterations=4), resume=True, given=frozenset({"iterations"}))
+        trained(small(iterations=4), resume=True, given={"iterations": 4})
 
 
 def test_a_run_that_cannot_begin_leaves_no_trace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -170,13 +172,13 @@ def test_another_recipe_is_refused_with_the_difference(trained: Train) -> None:
     stop_at_2(trained)
 
     with pytest.raises(UsageError, match=r"seed was 0, now 3"):
-        trained(small(seed=3), resume=True, given=frozenset({"seed", "depth"}))
+        trained(small(seed=3), resume=True, given={"seed": 3, "depth": 8})
 
 
 def test_what_was_not_given_comes_from_the_store(trained: Train) -> None:
     stop_at_2(trained)
 
-    _, record = trained(CifarRecipe(), resume=True, given=frozenset())
+    _, record = trained(CifarRecipe(), resume=True, given={})
 
     assert CifarRecipe.from_dict(record.recipe) == small().resolved()
 
@@ -334,3 +336,53 @@ def test_folders_that_cannot_be(tmp_path: Path) -> None:
 
     with pytest.raises(StoreError, match=r"Not a directory|cannot be made"):
         train(Request(recipe=small(), path=tmp_path / "file" / "run.h5"))
+
+
+def test_a_finished_run_needs_no_backend_any_more(trained: Train, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As on the login node of a cluster."""
+    trained(small(iterations=2))
+    monkeypatch.setattr(CpuBackend, "unavailable", lambda _: "not on this node")
+
+    outcome, _ = trained(small(iterations=2), resume=True, given={"depth": 8, "precision": "bf16"})
+
+    assert outcome.already
+
+
+def test_a_store_that_no_session_worked_on_can_be_gone_on_with(trained: Train, tmp_path: Path) -> None:
+    stop_at_2(trained)
+    path = tmp_path / "run.h5"
+    write_run(path, replace(read_run(path), sessions=[]))
+
+    outcome, record = trained(small(), resume=True)
+
+    assert outcome.status == "finished"
+    assert len(record.sessions) == 1
+
+
+def test_a_test_loss_that_is_not_finite_is_no_result(trained: Train, tmp_path: Path) -> None:
+    with pytest.raises(Diverged):
+        trained(small(iterations=1, learning_rate=1e38, milestones=()))
+
+    record = read_run(tmp_path / "run.h5")
+    assert record.status == "diverged"
+    assert record.sessions[-1]["status"] == "diverged"
+
+
+def test_a_backend_that_fails_is_blamed(trained: Train, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(_: CpuBackend, asked: str) -> str:
+        raise KeyError(asked)
+
+    monkeypatch.setattr(CpuBackend, "precision", fails)
+
+    with pytest.raises(BackendError, match="backend 'cpu' failed: KeyError: 'fp32'"):
+        trained(small())
+
+
+def test_ctrl_c_twice_leaves_at_once_whatever_came_between(trained: Train) -> None:
+    class Impatient(Silent):
+        def step(self, iteration: int) -> None:
+            for number in (signal.SIGINT, signal.SIGTERM, signal.SIGINT):
+                os.kill(os.getpid(), number)
+
+    with pytest.raises(KeyboardInterrupt):
+        trained(small(), observer=Impatient())

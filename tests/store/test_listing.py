@@ -70,3 +70,8 @@ def test_a_stopped_run_that_has_a_process_again_is_running(tmp_path: Path) -> No
     with RunLock(path):
         assert list_runs(path)[0].status == "running"
     assert list_runs(path)[0].status == "stopped"
+
+
+def test_a_name_that_no_file_can_have(tmp_path: Path) -> None:
+    with pytest.raises(StoreError, match="cannot be listed"):
+        list_runs(tmp_path / ("x" * 300))

@@ -348,3 +348,14 @@ def test_the_half_written_files_of_other_runs_are_left_alone(tmp_path: Path) -> 
 
     assert all(path.exists() for path in others)
     assert not any(path.exists() for path in ours)
+
+
+def test_damage_in_the_body_does_not_push_out_the_good_generation_either(path: Path) -> None:
+    write_run(path, sample(1))
+    write_run(path, sample(2))
+    damage(path)
+
+    write_run(path, sample(3))
+
+    assert iteration(path) == 3
+    assert iteration(previous(path)) == 1
