@@ -103,7 +103,7 @@ class CifarRecipe:
             warmup_window=max(1, self.iterations // 640),
         )
 
-    def resolved(self, precision: Precision | None = None) -> CifarRecipe:
+    def resolved(self) -> CifarRecipe:
         """The same recipe with every None and `auto` that does not need a device decided."""
         warms_up = self.warms_up
         return replace(
@@ -115,7 +115,6 @@ class CifarRecipe:
             bn_images=self.bn_images or self.batch_size,
             eval_every=self.eval_every or min(self.iterations, max(500, self.iterations // 64)),
             log_every=self.log_every or min(self.iterations, max(10, self.iterations // 640)),
-            precision=precision or self.precision,
         )
 
     def to_dict(self) -> dict[str, Any]:
@@ -131,12 +130,6 @@ class CifarRecipe:
             raise UsageError(f"unknown recipe keys: {', '.join(unknown)}", f"Known: {', '.join(sorted(known))}.")
         milestones = values.get("milestones")
         return cls(**{**values, **({} if milestones is None else {"milestones": tuple(milestones)})})
-
-
-def differences(ours: CifarRecipe, theirs: CifarRecipe) -> dict[str, tuple[Any, Any]]:
-    """The keys in which two recipes differ, each with both values."""
-    a, b = ours.to_dict(), theirs.to_dict()
-    return {name: (a[name], b[name]) for name in a if a[name] != b[name]}
 
 
 def _check_numbers(recipe: CifarRecipe) -> None:

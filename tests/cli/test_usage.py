@@ -284,7 +284,7 @@ def test_a_net_that_does_not_fit_in_memory(rescli: Rescli) -> None:
 
 def test_a_resume_compares_each_option_with_the_stored_one(rescli: Rescli, tmp_path: Path) -> None:
     """Not with what the defaults would make of it."""
-    recipe = CifarRecipe(dataset="synthetic", depth=8, warmup=True, warmup_lr=0.02, iterations=2).resolved("fp32")
+    recipe = CifarRecipe(dataset="synthetic", depth=8, warmup=True, warmup_lr=0.02, iterations=2).resolved()
     path = tmp_path / "run.h5"
     write_run(path, sample(status="stopped", recipe=recipe.to_dict(), sessions=[{"backend": "cpu"}]))
 
