@@ -15,8 +15,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from rescli.models.spec import cifar_spec
-from rescli.profiling.cost import training_bytes
+from rescli.models.cifar import cifar_spec
+from rescli.profiling.memory import training_bytes
 
 STEPS = 3
 

@@ -14,7 +14,7 @@ from rescli.engine.prepare import Prepared, describe, prepare, start
 from rescli.engine.request import Request
 from rescli.engine.resume import resumed
 from rescli.errors import RescliError, StoreError, UsageError
-from rescli.profiling.cost import training_bytes
+from rescli.profiling.memory import training_bytes
 from rescli.store.reader import read_run
 
 STEPS = 5

@@ -15,7 +15,7 @@ from rescli.data.read import load
 from rescli.data.split import split as split_dataset
 from rescli.engine.prepare import start_job
 from rescli.errors import UsageError
-from rescli.models.resnet import build
+from rescli.models.build import build
 from rescli.recipes.cifar import CifarRecipe
 from rescli.store.reader import read_run
 

@@ -19,7 +19,7 @@ from rescli.data.read import load
 from rescli.data.split import Splits, split
 from rescli.engine.request import Request
 from rescli.errors import BackendError, RescliError, out_of_memory
-from rescli.models.resnet import build
+from rescli.models.build import build
 from rescli.models.spec import NetworkSpec
 from rescli.profiling.cost import cost
 from rescli.recipes.cifar import CifarRecipe, Precision

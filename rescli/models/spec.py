@@ -1,7 +1,8 @@
 """What a network IS, as plain data without torch.
 
-One description, many readings: the `nn.Module` (`rescli.models.resnet`), the cost table (`rescli.profiling`) and the names
-of layers and weights are all read off a `NetworkSpec`. The vocabulary is stem, stage, block, shortcut, head.
+One description, many readings: the `nn.Module` (`rescli.models.build`), the operators (`rescli.models.operators`), their cost
+(`rescli.profiling`) and the names of weights are all read off a spec. The vocabulary is stem, stage, block, shortcut, head.
+The forks between implementations are named fields, never silent defaults.
 """
 
 from __future__ import annotations
@@ -10,27 +11,39 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
-from rescli.errors import UsageError
-
 Shortcut: TypeAlias = Literal["A", "B", "C"]
 """Sec. 3.3: A identity, zero-padded where channels grow; B a projection where shapes change; C a projection everywhere."""
 
+StrideIn: TypeAlias = Literal["1x1", "3x3"]
+"""Which convolution of a bottleneck that halves the map has the stride: the first 1x1 (the original nets) or the 3x3 (v1.5)."""
 
-MAX_DEPTH = 100_000  # a hundred times what anybody has trained; beyond it a mistyped number would fill the memory
+Padding: TypeAlias = Literal["append", "both"]
+"""Where option A puts the new, zero channels: after the old ones, or half of them on each side."""
+
+Pool: TypeAlias = Literal["padded", "ceil"]
+"""The 3x3/2 max pooling: with a border of 1 (torchvision), or without and rounding up (the original Caffe nets)."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Stem:
-    """The first convolution, with its BN and ReLU."""
+    """The first convolution, with its BN and ReLU, and the max pooling behind it, if any.
+
+    `bias` is for the original ResNet-50 (alone), whose first convolution has one in front of its BN.
+    """
 
     channels: int
     kernel: int
     stride: int
+    pool: Pool | None = None
+    bias: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
 class Stage:
-    """A row of Table 1: blocks on maps of one size. The first convolution of the first block has the stage's stride."""
+    """A row of Table 1: blocks on maps of one size; `channels` are those of the 3x3 convolutions.
+
+    The first block has the stage's stride.
+    """
 
     channels: int
     blocks: int
@@ -39,10 +52,10 @@ class Stage:
 
 @dataclass(frozen=True, kw_only=True)
 class NetworkSpec:
-    """A network: stem, stages of basic blocks (two 3x3 convolutions, Fig. 5 left), global average pool, fc.
+    """A residual or plain network: stem, stages of blocks, global average pool, fc.
 
-    `shortcut` is None for a plain net: the same layers without shortcuts. `input_size` and the sizes of all maps are in
-    pixels, for square RGB images.
+    `shortcut` is None for a plain net: the same layers without shortcuts. `stride_in` is None where no block is a bottleneck,
+    `padding` where the shortcut is not option A. `input_size` is in pixels, for square RGB images.
     """
 
     name: str
@@ -50,7 +63,14 @@ class NetworkSpec:
     classes: int
     stem: Stem
     stages: tuple[Stage, ...]
+    bottleneck: bool = False
     shortcut: Shortcut | None
+    stride_in: StrideIn | None = None
+    padding: Padding | None = None
+
+    def __post_init__(self) -> None:
+        assert (self.stride_in is not None) == self.bottleneck
+        assert (self.padding is not None) == (self.shortcut == "A")
 
     @property
     def plain(self) -> bool:
@@ -58,55 +78,56 @@ class NetworkSpec:
         return self.shortcut is None
 
     @property
+    def expansion(self) -> int:
+        """A block's output has so many times the channels of its 3x3 convolutions (Fig. 5)."""
+        return 4 if self.bottleneck else 1
+
+    @property
     def depth(self) -> int:
         """Number of weighted layers as the paper counts them: convolutions and fc, without projections."""
-        return 1 + sum(2 * stage.blocks for stage in self.stages) + 1
+        return 1 + sum((3 if self.bottleneck else 2) * stage.blocks for stage in self.stages) + 1
 
     @property
     def features(self) -> int:
         """Number of channels that enter the fc layer."""
-        return self.stages[-1].channels
+        return self.stages[-1].channels * self.expansion
 
 
-def cifar_spec(depth: int, *, shortcut: Shortcut | None = "A", classes: int = 10) -> NetworkSpec:
-    """The CIFAR nets of Sec. 4.2: 6n+2 layers, 2n on each of 32x32, 16x16 and 8x8 maps with 16, 32 and 64 filters.
+@dataclass(frozen=True, kw_only=True)
+class VggSpec:
+    """A VGG net (Fig. 3 left): stages of 3x3 convolutions with biases and without BN, max pooling after each, three fc layers.
 
-    `shortcut=None` gives the plain net. Raises `UsageError` where `depth` is not 6n+2 with n >= 1.
+    `stages` are the channels of each convolution; `hidden` those of the first two fc layers, which have dropout.
     """
-    if depth > MAX_DEPTH:
-        raise UsageError(f"depth {depth} is more than {MAX_DEPTH:,} layers", "The paper goes to 1202.")
-    n, rest = divmod(depth - 2, 6)
-    if rest or n < 1:
-        below, above = 6 * max(n, 1) + 2, 6 * max(n + 1, 1) + 2
-        near = f"{below}" if below == above or depth < 8 else f"{below} and {above}"
-        raise UsageError(
-            f"depth {depth} is not 6n+2, as the paper's CIFAR nets are (Sec. 4.2)",
-            f"The nearest: {near}. The paper trains 20, 32, 44, 56, 110 and 1202.",
-        )
-    return NetworkSpec(
-        name=f"{'plain' if shortcut is None else 'resnet'}{depth}",
-        input_size=32,
-        classes=classes,
-        stem=Stem(channels=16, kernel=3, stride=1),
-        stages=(
-            Stage(channels=16, blocks=n, stride=1),
-            Stage(channels=32, blocks=n, stride=2),
-            Stage(channels=64, blocks=n, stride=2),
-        ),
-        shortcut=shortcut,
-    )
+
+    name: str
+    input_size: int
+    classes: int
+    stages: tuple[tuple[int, ...], ...]
+    hidden: tuple[int, int]
+
+    @property
+    def depth(self) -> int:
+        """Number of weighted layers: convolutions and fc."""
+        return sum(len(stage) for stage in self.stages) + len(self.hidden) + 1
+
+
+Spec: TypeAlias = NetworkSpec | VggSpec
 
 
 @dataclass(frozen=True, kw_only=True)
 class Block:
-    """One basic block. `size` is the side of its output map in pixels; `projection` says whether its shortcut has weights."""
+    """One residual or plain block; `width` are the channels of its 3x3 convolutions, `channels` those of its output."""
 
     name: str
     in_channels: int
+    width: int
     channels: int
     stride: int
-    size: int
+    bottleneck: bool
     shortcut: Shortcut | None
+    stride_in: StrideIn | None
+    padding: Padding | None
 
     @property
     def reshapes(self) -> bool:
@@ -118,21 +139,29 @@ class Block:
         """Whether the shortcut is a 1x1 convolution with BN."""
         return self.shortcut == "C" or (self.shortcut == "B" and self.reshapes)
 
+    @property
+    def convolutions(self) -> tuple[tuple[int, int, int], ...]:
+        """Kernel, output channels and stride of each convolution in turn (Fig. 5)."""
+        if not self.bottleneck:
+            return ((3, self.width, self.stride), (3, self.width, 1))
+        first, second = (self.stride, 1) if self.stride_in == "1x1" else (1, self.stride)
+        return ((1, self.width, first), (3, self.width, second), (1, self.channels, 1))
+
 
 def blocks(spec: NetworkSpec) -> Iterator[Block]:
     """The blocks of `spec` from input to output, named as everyone names them: `layer1.0`, `layer1.1`, ..."""
     channels = spec.stem.channels
-    size = spec.input_size // spec.stem.stride
     for number, stage in enumerate(spec.stages, start=1):
         for index in range(stage.blocks):
-            stride = stage.stride if index == 0 else 1
-            size //= stride
             yield Block(
                 name=f"layer{number}.{index}",
                 in_channels=channels,
-                channels=stage.channels,
-                stride=stride,
-                size=size,
+                width=stage.channels,
+                channels=stage.channels * spec.expansion,
+                stride=stage.stride if index == 0 else 1,
+                bottleneck=spec.bottleneck,
                 shortcut=spec.shortcut,
+                stride_in=spec.stride_in,
+                padding=spec.padding,
             )
-            channels = stage.channels
+            channels = stage.channels * spec.expansion

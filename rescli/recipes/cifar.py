@@ -7,7 +7,8 @@ from dataclasses import asdict, dataclass, fields, replace
 from typing import Any, Literal, TypeAlias
 
 from rescli.errors import UsageError
-from rescli.models.spec import NetworkSpec, Shortcut, cifar_spec
+from rescli.models.cifar import cifar_spec
+from rescli.models.spec import NetworkSpec, Shortcut
 from rescli.recipes.schedule import Schedule
 
 Precision: TypeAlias = Literal["auto", "fp32", "tf32", "bf16"]

@@ -16,8 +16,8 @@ from rescli.data.feed import ResidentImages
 from rescli.data.mean import mean_image
 from rescli.data.order import Order
 from rescli.errors import BackendError, StoreError
-from rescli.models.resnet import build
-from rescli.models.spec import cifar_spec
+from rescli.models.build import build
+from rescli.models.cifar import cifar_spec
 
 SGD = Sgd(momentum=0.9, momentum_form="pytorch", weight_decay=1e-4, decay="all")
 

@@ -16,8 +16,8 @@ from rescli.engine.environment import command_line, describe, source_state
 from rescli.engine.evaluate import evaluate_run
 from rescli.engine.request import Request
 from rescli.errors import RescliError, StoreError, UsageError
-from rescli.models.resnet import build
-from rescli.models.spec import cifar_spec
+from rescli.models.build import build
+from rescli.models.cifar import cifar_spec
 from tests.engine.conftest import Train, small
 
 

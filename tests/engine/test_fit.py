@@ -13,8 +13,9 @@ from rescli.data.order import Order
 from rescli.engine.fit import Diverged
 from rescli.engine.observer import Silent
 from rescli.errors import UsageError
-from rescli.models.resnet import ResNet, build
-from rescli.models.spec import cifar_spec
+from rescli.models.build import build
+from rescli.models.cifar import cifar_spec
+from rescli.models.resnet import ResNet
 from rescli.recipes.cifar import CifarRecipe
 from rescli.store.reader import read_run
 from rescli.store.record import RunRecord

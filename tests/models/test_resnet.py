@@ -11,10 +11,13 @@ from hypothesis import strategies as st
 from torch import nn
 
 from rescli.errors import UsageError
-from rescli.models.layers import layers
+from rescli.models.blocks import PadShortcut
+from rescli.models.build import build
+from rescli.models.cifar import cifar_spec
 from rescli.models.norm import BatchNorm
-from rescli.models.resnet import PadShortcut, ResNet, build
-from rescli.models.spec import Shortcut, blocks, cifar_spec
+from rescli.models.operators import layers, operators
+from rescli.models.resnet import ResNet
+from rescli.models.spec import Shortcut, blocks
 
 OPTIONS: list[Shortcut | None] = ["A", "B", "C", None]
 
@@ -50,7 +53,7 @@ def test_the_spec_names_the_modules_layers_and_their_outputs(shortcut: Shortcut 
         for layer in layers(spec)
     }
     assert {name: tuple(shape) for name, shape in shapes.items()} == listed
-    norms = {layer.norm for layer in layers(spec) if layer.norm}
+    norms = {operator.name for operator in operators(spec) if operator.kind == "bn"}
     assert norms == {name for name, module in net.named_modules() if isinstance(module, BatchNorm)}
 
 

@@ -6,9 +6,11 @@ import pytest
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from rescli.models.resnet import build
-from rescli.models.spec import Shortcut, cifar_spec
-from rescli.profiling.cost import cost, training_bytes
+from rescli.models.build import build
+from rescli.models.cifar import cifar_spec
+from rescli.models.spec import Shortcut
+from rescli.profiling.cost import cost
+from rescli.profiling.memory import training_bytes
 from tests.golden import CIFAR
 
 
