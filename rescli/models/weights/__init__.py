@@ -1,0 +1,1 @@
+"""Weights exchanged with the rest of the world, together with the forks they were trained for."""
