@@ -66,7 +66,7 @@ def list_(
 
 
 def _figures(summary: Any) -> tuple[Any, ...]:
-    if "network" not in summary:
+    if "iteration" not in summary:
         return ("",) * 6
     option = summary.get("shortcut")
     held_out = summary.get("val_error")

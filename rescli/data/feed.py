@@ -21,21 +21,30 @@ class ResidentImages(nn.Module):
 
     `images` uint8 [N, H, W, 3], `labels` int64 [N] and `mean` float32 [H, W, 3] are buffers that move with `.to(device)` and
     stay out of the state_dict; there are no parameters. On the CPU the memory of `images` is shared, not copied.
+    `std` float32 [3] and `divisor` are for nets from elsewhere: inputs are (pixels / divisor - mean) / std.
     """
 
     images: Tensor
     labels: Tensor
     mean: Tensor
+    std: Tensor | None
     _white: Tensor
     _pixels: Tensor
 
-    def __init__(self, images: Images, mean: npt.NDArray[np.float32]) -> None:
+    def __init__(
+        self,
+        images: Images,
+        mean: npt.NDArray[np.float32],
+        *,
+        std: npt.NDArray[np.float32] | None = None,
+        divisor: float = 255.0,
+    ) -> None:
         super().__init__()
         assert mean.shape == images.images.shape[1:], mean.shape
         height, width = mean.shape[:2]
         assert height == width, "the flip and both offsets use the same range of pixels"
         # A tensor, because dividing by a Python number becomes a multiplication on CUDA, and the last bit differs.
-        white = torch.tensor(255.0)
+        white = torch.tensor(divisor)
         buffers = {
             "images": torch.from_numpy(np.require(images.images, requirements=("C", "W"))),
             "labels": torch.from_numpy(np.require(images.labels, requirements=("C", "W"))),
@@ -45,6 +54,8 @@ class ResidentImages(nn.Module):
         }
         for name, buffer in buffers.items():
             self.register_buffer(name, buffer, persistent=False)
+        # The paper divides by no standard deviation; weights from elsewhere may have been trained on inputs that were.
+        self.register_buffer("std", None if std is None else torch.from_numpy(std.astype(np.float32)), persistent=False)
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -54,11 +65,13 @@ class ResidentImages(nn.Module):
     ) -> tuple[Tensor, Tensor]:
         """Images and labels of the rows `index`, int64 [n].
 
-        Returns float32 [n, 3, H, W], in 0..1 less the mean image and laid out channels-last, and int64 [n]. With `dy` and
+        Returns float32 [n, 3, H, W], normalized and laid out channels-last, and int64 [n]. With `dy` and
         `dx`, int64 [n], and `flip`, bool [n] (all three, as in `EpochPlan`), each image is cropped and mirrored; without, it
         is the single original view. The padding is zero after the mean is subtracted, as in the paper's framework.
         """
         x = self.images.index_select(0, index).float() / self._white - self.mean
+        if self.std is not None:
+            x = x / self.std
         if dy is not None and dx is not None and flip is not None:
             x = self._crop(x, dy, dx, flip)
         else:

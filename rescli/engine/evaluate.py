@@ -2,84 +2,27 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from rescli.backends.base import Job, State, Tally, Totals
+from rescli.backends.base import Job, State, Totals
 from rescli.backends.registry import choose
 from rescli.data.feed import ResidentImages
+from rescli.data.names import info
 from rescli.data.read import load
 from rescli.data.split import split as split_dataset
-from rescli.engine.prepare import start_job
-from rescli.errors import UsageError
+from rescli.engine.evaluation import Evaluation
+from rescli.engine.networks import inputs_of
+from rescli.engine.prepare import precision_of, start_job
+from rescli.errors import DataError, UsageError
 from rescli.models.build import build
+from rescli.models.names import title
+from rescli.models.spec import Spec
+from rescli.models.weights.bundle import Bundle
+from rescli.models.weights.read import module_of
 from rescli.recipes.cifar import CifarRecipe
 from rescli.store.reader import read_run
-
-
-@dataclass(frozen=True, kw_only=True)
-class Evaluation:
-    """Top-1 error in %, mean cross-entropy in nats an image, and both counts of every class."""
-
-    path: Path
-    network: str
-    dataset: str
-    split: str
-    iteration: int
-    iterations: int
-    precision: str
-    backend: str
-    classes: tuple[str, ...]
-    tally: Tally
-
-    @property
-    def images(self) -> int:
-        """Number of images."""
-        return int(self.tally.images.sum())
-
-    @property
-    def errors(self) -> int:
-        """Number of wrong predictions."""
-        return int(self.tally.errors.sum())
-
-    @property
-    def error(self) -> float:
-        """Top-1 error in %."""
-        return 100 * self.errors / self.images
-
-    @property
-    def loss(self) -> float:
-        """Mean cross-entropy in nats."""
-        return self.tally.loss / self.images
-
-    def by_class(self) -> list[tuple[str, int, int, float]]:
-        """Name, images, wrong predictions and error in % of each class."""
-        counts = zip(self.classes, self.tally.images.tolist(), self.tally.errors.tolist(), strict=True)
-        return [(name, images, errors, 100 * errors / images) for name, images, errors in counts if images]
-
-    def to_dict(self) -> dict[str, Any]:
-        """As a JSON document."""
-        return {
-            "path": str(self.path),
-            "network": self.network,
-            "dataset": self.dataset,
-            "split": self.split,
-            "iteration": self.iteration,
-            "iterations": self.iterations,
-            "precision": self.precision,
-            "backend": self.backend,
-            "images": self.images,
-            "errors": self.errors,
-            "error": self.error,
-            "loss": self.loss,
-            "classes": [
-                {"name": name, "images": images, "errors": errors, "error": error}
-                for name, images, errors, error in self.by_class()
-            ],
-        }
 
 
 def evaluate_run(
@@ -127,5 +70,72 @@ def evaluate_run(
         precision=settled,
         backend=chosen.name,
         classes=dataset.classes,
+        inputs=f"mean image of {recipe.dataset}",
         tally=tally,
     )
+
+
+def evaluate_weights(
+    path: Path,
+    bundle: Bundle,
+    *,
+    dataset: str | None = None,
+    split: str = "test",
+    data: Path | None = None,
+    backend: str = "auto",
+    precision: str | None = None,
+    threads: int | None = None,
+) -> Evaluation:
+    """Weights without a run (`path` is for messages) on the "test" or "train" images of a data set, normalized as theirs were.
+
+    `dataset` None is the one with that number of classes. `precision` None is fp32, as weights from elsewhere were published in it.
+    Raises `DataError`, `BackendError`, and `UsageError` where the data set does not fit the network.
+    """
+    spec, inputs = bundle.spec, inputs_of(path, bundle)
+    chosen = choose(backend)
+    settled = precision_of(chosen, precision or "fp32")
+    name = dataset or _dataset_of(spec)
+    loaded = load(name, data=data)
+    if split == "val":
+        raise UsageError(f"{path}: only a run has images that it held out", "There are train and test.")
+    images = loaded.train if split == "train" else loaded.test
+    if (len(loaded.classes), images.images.shape[1]) != (spec.classes, spec.input_size):
+        raise UsageError(
+            f"{spec.name} tells {spec.classes} classes apart in images of {spec.input_size} pixels; {name} has "
+            f"{len(loaded.classes)} classes and {images.images.shape[1]} pixels",
+            "Name another data set: --data.",
+        )
+    if inputs.mean.ndim == 3 and inputs.mean.shape != images.images.shape[1:]:
+        raise DataError(f"{path}: its mean image has the shape {inputs.mean.shape}, not that of {name}'s images")
+    mean = np.ascontiguousarray(np.broadcast_to(inputs.mean, images.images.shape[1:]), dtype=np.float32)
+    std = None if (inputs.std == 1).all() else inputs.std
+    job = Job(
+        network=module_of(bundle),
+        feeds={split: ResidentImages(images, mean, std=std, divisor=inputs.divisor)},
+        classes=spec.classes,
+        precision=settled,
+        threads=threads,
+    )
+    tally = start_job(chosen, job).evaluate(split)
+    assert tally is not None
+    return Evaluation(
+        path=path,
+        network=title(spec),
+        dataset=name,
+        split=split,
+        iteration=None,
+        iterations=None,
+        precision=settled,
+        backend=chosen.name,
+        classes=loaded.classes,
+        inputs=inputs.source,
+        tally=tally,
+    )
+
+
+def _dataset_of(spec: Spec) -> str:
+    """The data set that a CIFAR net was trained for, by its number of classes."""
+    name = {10: "cifar10", 100: "cifar100"}.get(spec.classes)
+    if name is None or spec.input_size != info(name).image_size:
+        raise UsageError(f"no data set here fits {spec.name} with {spec.classes} classes", "Name one: --data cifar10.")
+    return name

@@ -63,8 +63,16 @@ def network(
         stride_in = _agree(name, "stride_in", stride_in, "3x3" if found["version"] == "v1.5" else "1x1")
     if data == "cifar100" and classes is None:
         classes = 100
-    options = {"shortcut": shortcut, "stride_in": stride_in, "padding": padding, "pool": pool, "stem_bias": stem_bias}
-    shape = {key: value for key, value in (("classes", classes), ("size", input_size)) if value is not None}
+    options: dict[str, Any] = {
+        "shortcut": shortcut,
+        "stride_in": stride_in,
+        "padding": padding,
+        "pool": pool,
+        "stem_bias": stem_bias,
+    }
+    shape: dict[str, Any] = {
+        key: value for key, value in (("classes", classes), ("size", input_size)) if value is not None
+    }
     if family == "vgg":
         if depth not in VGG or data.startswith("cifar"):
             raise _unknown(name)
@@ -83,7 +91,7 @@ def network(
     return cifar_spec(depth, shortcut=None if plain else shortcut or "A", padding=padding, **shape)
 
 
-def _imagenet(name: str, depth: int, plain: bool, options: Mapping[str, Any], shape: Mapping[str, int]) -> NetworkSpec:
+def _imagenet(name: str, depth: int, plain: bool, options: dict[str, Any], shape: dict[str, Any]) -> NetworkSpec:
     if depth < BOTTLENECK_FROM:
         _no_effect(name, "has no bottlenecks", options, {"stride_in"})
     spec = imagenet_spec(depth, plain=plain, **{k: v for k, v in options.items() if v is not None}, **shape)
@@ -94,14 +102,14 @@ def _imagenet(name: str, depth: int, plain: bool, options: Mapping[str, Any], sh
 
 def describe(spec: Spec) -> dict[str, Any]:
     """The name and every fork, as plain JSON values that stand beside weights; None where a fork does not exist."""
-    residual = isinstance(spec, NetworkSpec)
+    net = spec if isinstance(spec, NetworkSpec) else None
     return {
         "network": spec.name,
-        "shortcut": spec.shortcut if residual else None,
-        "stride_in": spec.stride_in if residual else None,
-        "padding": spec.padding if residual else None,
-        "pool": spec.stem.pool if residual else None,
-        "stem_bias": spec.stem.bias if residual and spec.stem.pool else None,
+        "shortcut": net.shortcut if net else None,
+        "stride_in": net.stride_in if net else None,
+        "padding": net.padding if net else None,
+        "pool": net.stem.pool if net else None,
+        "stem_bias": net.stem.bias if net and net.stem.pool else None,
         "classes": spec.classes,
         "input_size": spec.input_size,
     }

@@ -8,7 +8,7 @@ give equal bytes.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import h5py
@@ -36,10 +36,26 @@ def encode(record: RunRecord) -> bytes:
     """
     if record.status not in STATUSES:
         raise ValueError(f"no such status: {record.status!r}")
+    groups = (record.inputs, record.model, record.momentum, *record.metrics.values())
+    more = _analysis_bytes(record.analysis)
+    return assemble(groups, lambda builder, root: builder.fill(root, record), record.summary, more=more)
+
+
+def assemble(
+    groups: Iterable[Mapping[str, Array]],
+    fill: Callable[[Builder, Any], None],
+    summary: Mapping[str, Any],
+    *,
+    more: int = 0,
+) -> bytes:
+    """Header and HDF5 image, which `fill` writes with a builder below the root; `groups` and `more` say how large it gets.
+
+    Raises `StoreError` when memory runs out or the summary does not fit into the header.
+    """
     try:
-        _ask_for_memory(record)
-        image = _build_image(record)
-        return b"".join((pack_header(image, _plain(record.summary)), image))
+        _ask_for_memory(groups, more)
+        image = _build_image(fill)
+        return b"".join((pack_header(image, _plain(summary)), image))
     except (MemoryError, OSError, RuntimeError) as error:  # what h5py makes of a failed allocation
         reason = "not enough memory" if isinstance(error, MemoryError) else str(error)
         raise StoreError(
@@ -48,15 +64,14 @@ def encode(record: RunRecord) -> bytes:
         ) from error
 
 
-def _ask_for_memory(record: RunRecord) -> None:
+def _ask_for_memory(groups: Iterable[Mapping[str, Array]], more: int) -> None:
     """Raise `MemoryError` if the memory for building this store is not to be had.
 
     HDF5 itself does not survive that: with no memory left in the middle of its work it ends the process (SIGSEGV). Asking
     costs nothing, since memory that is not touched is not really given.
     """
-    groups = (record.inputs, record.model, record.momentum, *record.metrics.values())
     size = sum(np.asarray(value).nbytes + _DATASET_OVERHEAD for group in groups for value in group.values())
-    np.empty(int(2.5 * (size + _analysis_bytes(record.analysis))) + 3 * _GROW_BY, np.uint8)
+    np.empty(int(2.5 * (size + more)) + 3 * _GROW_BY, np.uint8)
 
 
 def _analysis_bytes(tree: Mapping[str, Any]) -> int:
@@ -67,8 +82,8 @@ def _analysis_bytes(tree: Mapping[str, Any]) -> int:
     )
 
 
-def _build_image(record: RunRecord) -> bytes:
-    """The HDF5 image of a record, without the header."""
+def _build_image(fill: Callable[[Builder, Any], None]) -> bytes:
+    """The HDF5 image, without the header."""
     access = h5p.create(h5p.FILE_ACCESS)
     access.set_fapl_core(_GROW_BY, False)
     # The oldest format: every HDF5 program reads it. The newer ones have a checksum in their first block, which HDF5 1.14.2
@@ -79,7 +94,7 @@ def _build_image(record: RunRecord) -> bytes:
     creation.set_obj_track_times(False)
     file = h5f.create(b"run.h5", h5f.ACC_TRUNC, creation, access)
     try:
-        _Builder().fill(h5g.open(file, b"/"), record)
+        fill(Builder(), h5g.open(file, b"/"))
         h5f.flush(file)
         image: bytes = file.get_file_image()
         return image
@@ -87,7 +102,7 @@ def _build_image(record: RunRecord) -> bytes:
         file.close()
 
 
-class _Builder:
+class Builder:
     """Writes groups and datasets; holds the property lists that all of them share."""
 
     def __init__(self) -> None:

@@ -24,7 +24,7 @@ from rescli.store.problems import DamagedStore, ForeignFile, MissingStore
 SCHEMA = 1
 HEADER_BYTES = 4096
 MAX_BYTES = 16 << 30  # a store of ResNet-1202 has 0.16 GB; nothing here comes near 16 GiB
-_MAGIC = b"rescli run store "
+MAGIC = b"rescli run store "
 _HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
 _CHUNK = 8 << 20
 
@@ -59,7 +59,7 @@ def pack_header(image: bytes, summary: Mapping[str, Any]) -> bytes:
         "sha256": hashlib.sha256(image).hexdigest(),
         "summary": dict(summary),
     }
-    lines = b"%s%d\n%s\n" % (_MAGIC, SCHEMA, json.dumps(stated, sort_keys=True).encode())
+    lines = b"%s%d\n%s\n" % (MAGIC, SCHEMA, json.dumps(stated, sort_keys=True).encode())
     text = lines + b"sha256 %s\n" % hashlib.sha256(lines).hexdigest().encode()
     if len(text) > HEADER_BYTES:
         raise StoreError(
@@ -87,7 +87,7 @@ def parse_header(path: Path, start: bytes, size: int) -> Header:
     if not start:
         raise DamagedStore(f"{path}: the file is empty")
     block = start[:HEADER_BYTES]
-    if not block.startswith(_MAGIC):
+    if not block.startswith(MAGIC):
         raise _without_magic(path, start)
     if len(block) < HEADER_BYTES:
         raise DamagedStore(f"{path}: truncated within its header, after {len(block)} bytes")
@@ -162,7 +162,7 @@ def _stated(path: Path, block: bytes) -> Header:
     # Every later schema keeps these three lines, so that "damaged" and "newer" can be told apart.
     if third != b"sha256 " + digest or padding.strip(b"\0"):
         raise DamagedStore(f"{path}: damaged in its header")
-    schema = first.removeprefix(_MAGIC).decode()
+    schema = first.removeprefix(MAGIC).decode()
     if schema != str(SCHEMA):
         raise ForeignFile(
             f"{path}: written by a newer rescli (schema {schema}; this one reads {SCHEMA})", "Upgrade rescli."

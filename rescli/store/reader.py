@@ -12,7 +12,7 @@ from rescli.errors import StoreError
 from rescli.store.decode import decode, text_of
 from rescli.store.files import exists, previous_of
 from rescli.store.header import Header, check_digest, read_store, with_offer
-from rescli.store.problems import DamagedStore
+from rescli.store.problems import DamagedStore, ForeignFile
 from rescli.store.record import STATUSES, RunRecord
 
 
@@ -97,6 +97,11 @@ def _load(path: Path, *, tensors: bool) -> tuple[Header, dict[str, Any]]:
 
 def _record(path: Path, header: Header, tree: dict[str, Any]) -> RunRecord:
     """The record in the contents of a store."""
+    if tree.get("@kind") == "network":
+        raise ForeignFile(
+            f"{path}: holds a network's weights, not a run",
+            f"`rescli eval {path}` and `rescli build --weights {path}` take it.",
+        )
     try:
         checkpoint = tree.get("checkpoint", {"model": {}, "momentum": {}})
         if tree["@status"] not in STATUSES:
@@ -107,10 +112,10 @@ def _record(path: Path, header: Header, tree: dict[str, Any]) -> RunRecord:
             environment=text_of(tree, "environment"),
             progress=text_of(tree, "progress"),
             sessions=text_of(tree, "sessions"),
-            metrics={split: _arrays(columns) for split, columns in tree["metrics"].items()},
-            inputs=_arrays(tree["input"]),
-            model=_arrays(checkpoint["model"]),
-            momentum=_arrays(checkpoint["momentum"]),
+            metrics={split: arrays_of(columns) for split, columns in tree["metrics"].items()},
+            inputs=arrays_of(tree["input"]),
+            model=arrays_of(checkpoint["model"]),
+            momentum=arrays_of(checkpoint["momentum"]),
             analysis=tree["analysis"],
             summary=header.summary,
         )
@@ -118,7 +123,7 @@ def _record(path: Path, header: Header, tree: dict[str, Any]) -> RunRecord:
         raise DamagedStore(f"{path}: its contents are not those of a run store: {error}") from error
 
 
-def _arrays(tree: dict[str, Any]) -> dict[str, Any]:
+def arrays_of(tree: dict[str, Any]) -> dict[str, Any]:
     """The arrays of a group, which holds nothing else; attributes are left out."""
     arrays = {name: value for name, value in tree.items() if "@" not in name}
     if not all(isinstance(value, np.ndarray) for value in arrays.values()):

@@ -1,0 +1,48 @@
+"""Weights written for other programs, and for ourselves."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from rescli.engine.networks import save_bytes, save_network
+from rescli.errors import UsageError
+from rescli.models.weights.bundle import Bundle
+
+KINDS: Mapping[str, str] = {
+    ".safetensors": "safetensors, with the forks and the normalization in its metadata",
+    ".pth": "a PyTorch state_dict",
+    ".pt": "a PyTorch state_dict",
+    ".onnx": "ONNX (needs the extra: pip install 'rescli[onnx]')",
+}
+
+
+def check_target(path: Path, *, overwrite: bool, kinds: tuple[str, ...]) -> None:
+    """Raises `UsageError` for a name that ends otherwise than in `kinds`, a missing folder, and a file that is there already."""
+    if path.suffix not in kinds:
+        raise UsageError(f"{path}: how it ends says no format", f"Known here: {', '.join(kinds)}.")
+    if not path.parent.is_dir():
+        raise UsageError(f"{path}: there is no folder {path.parent}", "Make it first.")
+    if path.exists() and not overwrite:
+        raise UsageError(f"{path} exists already", "Name another file, or replace it: --overwrite.")
+
+
+def export(path: Path, bundle: Bundle) -> None:
+    """Write `bundle` as the end of the path's name says: .safetensors, .pth, .pt, .onnx, or .h5 (a file of our own).
+
+    Raises `StoreError` where it cannot be written, and `RescliError` where ONNX cannot be made or gives other logits.
+    """
+    if path.suffix == ".h5":
+        save_network(path, bundle)
+    else:
+        save_bytes(path, _maker(path.suffix)(bundle))
+
+
+def _maker(suffix: str) -> Callable[[Bundle], bytes]:
+    if suffix == ".onnx":
+        from rescli.models.weights.onnx import onnx_bytes
+
+        return onnx_bytes
+    from rescli.models.weights.write import pth_bytes, safetensors_bytes
+
+    return safetensors_bytes if suffix == ".safetensors" else pth_bytes

@@ -1,0 +1,143 @@
+"""Networks with weights, from wherever they are: a run store, a file that `rescli build` wrote, or somebody else's."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from rescli.errors import DataError, RescliError, StoreError
+from rescli.models.names import describe, described, network
+from rescli.models.spec import Spec
+from rescli.models.weights.bundle import NORMALIZATIONS, Bundle, Preprocessing
+from rescli.recipes.cifar import CifarRecipe
+from rescli.store.network import NetworkRecord, encode_network, holds_network, is_store, read_network
+from rescli.store.reader import read_run
+from rescli.store.replace import install, replace
+
+
+def open_network(
+    path: Path,
+    *,
+    name: str | None = None,
+    forks: Mapping[str, Any] | None = None,
+    normalize: str | None = None,
+    layout: str = "auto",
+) -> Bundle:
+    """The network and weights in the file at `path`.
+
+    `name` and `forks` are what the user said on purpose: a file that says otherwise is refused. `normalize` is a key of
+    `NORMALIZATIONS`, `layout` how the tensors of a foreign file are named. Raises `DataError` and `StoreError` for files that
+    cannot be read, and `RescliError` where file and wishes differ.
+    """
+    stated = {key: value for key, value in (forks or {}).items() if value is not None}
+    named_as_ours = path.suffix in (".h5", ".hdf5")
+    if not (path.is_file() or named_as_ours) or not is_store(path):
+        from rescli.models.weights.read import read_weights
+
+        return read_weights(path, name=name, forks=stated, normalize=normalize, layout=layout)
+    bundle = _of_network(path) if holds_network(path) else _of_run(path)
+    _agree(path, bundle.spec, name, stated)
+    if normalize is not None:
+        bundle = _normalized(path, bundle, normalize)
+    return bundle
+
+
+def save_network(path: Path, bundle: Bundle) -> None:
+    """Write `bundle` as a file of our own, in one step; an earlier one becomes the previous generation. Raises `StoreError`."""
+    inputs = bundle.preprocessing
+    replace(
+        path,
+        encode_network(
+            NetworkRecord(
+                network=describe(bundle.spec),
+                model=bundle.tensors,
+                preprocessing={} if inputs is None else {"divisor": inputs.divisor, "source": inputs.source},
+                inputs={} if inputs is None else {"mean": inputs.mean, "std": inputs.std},
+                origin=bundle.origin,
+            )
+        ),
+    )
+
+
+def save_bytes(path: Path, data: bytes) -> None:
+    """Write an export in one step: whoever reads sees all of it or nothing. Raises `StoreError`."""
+    install(Path(path), data, keep=None)
+
+
+def _of_network(path: Path) -> Bundle:
+    record = read_network(path)
+    try:
+        spec = described(record.network)
+        inputs = None
+        if record.preprocessing:
+            inputs = Preprocessing(
+                divisor=float(record.preprocessing["divisor"]),
+                mean=np.asarray(record.inputs["mean"], np.float32),
+                std=np.asarray(record.inputs["std"], np.float32),
+                source=str(record.preprocessing["source"]),
+            )
+    except (RescliError, KeyError, ValueError, TypeError, AssertionError) as error:
+        raise StoreError(f"{path}: does not describe a network: {error}", "Build it anew from its source.") from error
+    return Bundle(spec=spec, tensors=record.model, preprocessing=inputs, origin=record.origin)
+
+
+def _of_run(path: Path) -> Bundle:
+    record = read_run(path)
+    recipe = CifarRecipe.from_dict(record.recipe)
+    try:
+        spec = recipe.spec(classes=len(record.model["fc.bias"]))
+        mean = np.asarray(record.inputs["mean_image"], np.float32)
+    except KeyError as error:
+        raise StoreError(f"{path}: the run holds no {error}", "It has not got to its first checkpoint.") from error
+    inputs = Preprocessing(
+        divisor=255.0, mean=mean, std=np.ones(3, np.float32), source=f"mean image of {recipe.dataset}"
+    )
+    origin = {"run": path.name, "iteration": record.progress.get("iteration"), "recipe": recipe.to_dict()}
+    return Bundle(spec=spec, tensors=record.model, preprocessing=inputs, origin=origin)
+
+
+def _agree(path: Path, spec: Spec, name: str | None, stated: Mapping[str, Any]) -> None:
+    """Raises `RescliError` where the file is of another network than the user says."""
+    found = describe(spec)
+    wanted = {} if name is None else {"network": network(name).name}
+    wanted.update(stated)
+    for key, value in wanted.items():
+        if found.get(key) != value:
+            raise RescliError(
+                f"{path}: these weights are for {key} = {found.get(key)}, not {value}",
+                "Weights of another graph give wrong answers in silence, so they are refused. Leave the option out.",
+            )
+
+
+def _normalized(path: Path, bundle: Bundle, normalize: str) -> Bundle:
+    chosen = NORMALIZATIONS[normalize]
+    inputs = bundle.preprocessing
+    if inputs is not None and inputs.source != chosen.source:
+        raise RescliError(
+            f"{path}: these weights were made for inputs normalized by {inputs.source}, not {normalize}",
+            "Leave --normalize out.",
+        )
+    return Bundle(spec=bundle.spec, tensors=bundle.tensors, preprocessing=chosen, origin=bundle.origin)
+
+
+def inputs_of(path: Path, bundle: Bundle) -> Preprocessing:
+    """How images become inputs of this network. Raises `DataError` where nobody said."""
+    if bundle.preprocessing is None:
+        raise DataError(
+            f"{path}: nothing says how the inputs of these weights were normalized",
+            f"Say it: --normalize {' | '.join(NORMALIZATIONS)}.",
+        )
+    return bundle.preprocessing
+
+
+def fresh(spec: Spec, seed: int) -> Bundle:
+    """A network of this spec as training would begin with it: initialized from `seed`, with no normalization settled."""
+    from rescli.models.build import build
+
+    tensors = {name: tensor.numpy() for name, tensor in build(spec, seed=seed).state_dict().items()}
+    return Bundle(
+        spec=spec, tensors=tensors, preprocessing=None, origin={"initialized": {"seed": seed, "rule": "fan-in"}}
+    )
