@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 from enum import Enum
+from pathlib import Path
 from typing import Annotated
 
+import typer
+
 from rescli import console
-from rescli.commands.options import Backend, Data, Debug, Json, Precision, Run, Threads, option
+from rescli.commands.networks import Layout, Net, Normalize, Padding, Pool, Shortcut, StrideIn
+from rescli.commands.options import Backend, Debug, Json, Precision, Threads, option, plain
+from rescli.data.names import DATASETS
 
 
 class Split(str, Enum):
@@ -18,25 +23,58 @@ class Split(str, Enum):
 
 
 def evaluate(
-    run: Run,
+    weights: Annotated[
+        Path, typer.Argument(metavar="FILE", help="A run store, or a file of weights.", show_default=False)
+    ],
+    net: Net = None,
+    shortcut: Shortcut = None,
+    stride_in: StrideIn = None,
+    padding: Padding = None,
+    pool: Pool = None,
+    normalize: Normalize = None,
+    layout: Layout = None,
     split: Annotated[Split, option(help="val: the images that the run held out.")] = Split.test,
-    data: Data = None,
+    data: Annotated[
+        str | None,
+        option(
+            metavar="NAME|FOLDER",
+            help="A data set (cifar10, cifar100, synthetic) for weights without a run, or the folder that holds them.",
+            default="RESCLI_DATA, then a per-user cache",
+        ),
+    ] = None,
     backend: Backend = "auto",
-    precision: Annotated[Precision | None, option(help="Of the arithmetic.", default="as trained")] = None,
+    precision: Annotated[
+        Precision | None, option(help="Of the arithmetic.", default="as trained; fp32 for weights without a run")
+    ] = None,
     threads: Threads = None,
     json: Json = False,
     debug: Debug = False,
 ) -> None:
-    """Top-1 error (%), loss, and error per class of a run's net, on the single original view of each image."""
-    from rescli.engine.evaluate import evaluate_run
+    """Top-1 error (%), loss, and error per class, on the single original view of each image.
 
-    result = evaluate_run(
-        run,
-        split=split.value,
-        data=data,
-        backend=backend,
-        precision=precision.value if precision else None,
-        threads=threads,
+    FILE is a run store, a file that `rescli build` wrote, or weights from elsewhere (.pth, .safetensors, .npz, .h5).
+    """
+    from rescli.engine.score import Scoring, score
+
+    result = score(
+        Scoring(
+            path=weights,
+            name=net,
+            forks={
+                "shortcut": plain(shortcut),
+                "stride_in": plain(stride_in),
+                "padding": plain(padding),
+                "pool": plain(pool),
+            },
+            normalize=plain(normalize),
+            layout=plain(layout) or "auto",
+            dataset=data if data in DATASETS else None,
+            split=split.value,
+            data=None if data is None or data in DATASETS else Path(data),
+            backend=backend,
+            precision=plain(precision),
+            threads=threads,
+        )
     )
     if json:
         console.emit(result.to_dict())
@@ -46,5 +84,6 @@ def evaluate(
         [(name, images, errors, console.percent(error)) for name, images, errors, error in result.by_class()],
         right=(1, 2, 3),
     )
-    console.say(f"{result.network} after {result.iteration:,} of {result.iterations:,} iterations, {result.precision}")
+    after = "" if result.iteration is None else f" after {result.iteration:,} of {result.iterations:,} iterations"
+    console.say(f"{result.network}{after}, {result.precision}; inputs: {result.inputs}")
     console.say(f"{result.dataset} {result.split}: top-1 error {result.error:.2f} %, loss {result.loss:.4f}")

@@ -86,9 +86,10 @@ def evaluate_weights(
     precision: str | None = None,
     threads: int | None = None,
 ) -> Evaluation:
-    """Weights without a run (`path` is for messages) on the "test" or "train" images of a data set, normalized as theirs were.
+    """Weights without a run (`path` is for messages) on "test" or "train" images, normalized as theirs were.
 
-    `dataset` None is the one with that number of classes. `precision` None is fp32, as weights from elsewhere were published in it.
+    `dataset` None is the one with that number of classes. `precision` None is fp32: figures of weights from
+    elsewhere were published in it.
     Raises `DataError`, `BackendError`, and `UsageError` where the data set does not fit the network.
     """
     spec, inputs = bundle.spec, inputs_of(path, bundle)
