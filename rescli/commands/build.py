@@ -65,9 +65,7 @@ def build(
     ] = None,
     export: Annotated[
         list[Path] | None,
-        option(
-            metavar="FILE", help="Write the weights as .safetensors, .pth or .onnx; repeatable.", default="none"
-        ),
+        option(metavar="FILE", help="Write the weights as .safetensors, .pth or .onnx; repeatable.", default="none"),
     ] = None,
     graph: Annotated[
         Path | None, option(metavar="FILE", help="Draw it as Fig. 3 does: .svg, .png or .pdf.", default="none")

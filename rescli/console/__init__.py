@@ -88,6 +88,29 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[Any]], *, right: Seque
         say(line.rstrip())
 
 
+def csv(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+    """A table as CSV on stdout: numbers as they are, nothing for None."""
+    import csv as writer
+
+    lines = writer.writer(sys.stdout, lineterminator="\n")
+    lines.writerow(columns)
+    lines.writerows(rows)
+
+
+def markdown(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+    """A table in Markdown on stdout; columns of numbers are aligned to the right."""
+    cells = [tuple(rows_) for rows_ in rows]
+    numeric = [bool(cells) and all(isinstance(row[i], (int, float)) for row in cells) for i in range(len(columns))]
+    say(_markdown_row(columns))
+    say("|" + "|".join("---:" if right else "---" for right in numeric) + "|")
+    for row in cells:
+        say(_markdown_row("" if cell is None else f"{cell:,}" if isinstance(cell, int) else str(cell) for cell in row))
+
+
+def _markdown_row(cells: Iterable[str]) -> str:
+    return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
+
+
 def pairs(values: Mapping[str, Any]) -> None:
     """Names and values, one pair a line, on stdout."""
     width = max((len(name) for name in values), default=0)

@@ -1,0 +1,37 @@
+"""The output formats of tables, defined once: for people, JSON, CSV, Markdown."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated, Any
+
+from rescli import console
+from rescli.commands.options import option
+from rescli.errors import UsageError
+
+Csv = Annotated[bool, option("--csv", help="CSV on stdout, exact numbers.")]
+Markdown = Annotated[bool, option("--markdown", help="A Markdown table on stdout.")]
+
+
+def show(
+    columns: Sequence[str],
+    rows: Sequence[Sequence[Any]],
+    document: Any,
+    *,
+    json: bool,
+    csv: bool,
+    markdown: bool,
+) -> bool:
+    """Print the table, or its JSON document, in the machine's format asked for; False if none was.
+
+    Raises `UsageError` for more than one format.
+    """
+    if json + csv + markdown > 1:
+        raise UsageError("one format at a time", "Choose one of --json, --csv and --markdown.")
+    if json:
+        console.emit(document)
+    elif csv:
+        console.csv(columns, rows)
+    elif markdown:
+        console.markdown(columns, rows)
+    return json or csv or markdown
