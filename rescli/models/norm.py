@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -23,6 +25,11 @@ class BatchNorm(nn.BatchNorm2d):
         # Counts batches for a cumulative average, which the paper's nets do not use. At depth 1202 it would be 1,201
         # extra kernels a step.
         self.num_batches_tracked = None
+
+    def _load_from_state_dict(self, state_dict: Any, prefix: str, local_metadata: Any, *rest: Any) -> None:
+        # PyTorch adds the count of batches to state_dicts that have none, and would then not know what to do with it.
+        state_dict.pop(f"{prefix}num_batches_tracked", None)
+        super()._load_from_state_dict(state_dict, prefix, {**local_metadata, "version": self._version}, *rest)
 
     def reset_running_stats(self) -> None:
         """Mean 0, variance 1."""

@@ -35,8 +35,8 @@ class Preprocessing:
 class Bundle:
     """A network with weights: `tensors` are float32 arrays under rescli's names (those of the module's state_dict).
 
-    `preprocessing` is None where nobody said what the inputs looked like. `origin` tells where the weights come from (JSON values:
-    file, sha256, layout, and what was converted).
+    `preprocessing` is None where nobody said what the inputs looked like. `origin` tells where the weights come from
+    (JSON values: file, sha256, layout, and what was converted).
     """
 
     spec: Spec
@@ -58,4 +58,4 @@ NORMALIZATIONS: Mapping[str, Preprocessing] = {
     "caffe": channels((123.68, 116.779, 103.939), (1.0, 1.0, 1.0), divisor=1.0, source="caffe"),
     "none": channels((0.0, 0.0, 0.0), (1.0, 1.0, 1.0), source="none"),
 }
-"""By the name that `--normalize` takes: torchvision's; the usual one for CIFAR-10; the original nets' (0..255); pixels / 255 alone."""
+"""By the name that `--normalize` takes: torchvision's, CIFAR-10's usual one, the original nets' (0..255), pixels / 255."""

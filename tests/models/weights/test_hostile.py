@@ -1,0 +1,101 @@
+"""Files that are damaged, or mean harm: an error that names the key, and nothing executed."""
+
+from __future__ import annotations
+
+import os
+import pickle
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from rescli.engine.networks import fresh, open_network
+from rescli.errors import DataError, RescliError
+from rescli.models.names import network
+from rescli.models.weights.read import read_weights
+from rescli.models.weights.write import pth_bytes, safetensors_bytes
+
+
+class Evil:
+    """What a pickle would run when it is loaded."""
+
+    def __init__(self, mark: Path) -> None:
+        self.mark = mark
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return os.mkdir, (str(self.mark),)
+
+
+@pytest.fixture
+def state() -> dict[str, torch.Tensor]:
+    return {name: torch.from_numpy(value.copy()) for name, value in fresh(network("resnet8-b"), 0).tensors.items()}
+
+
+@pytest.mark.parametrize("how", ["torch", "pickle"])
+def test_code_in_a_pickle_is_not_run(tmp_path: Path, how: str) -> None:
+    path, mark = tmp_path / "evil.pth", tmp_path / "ran"
+    if how == "torch":
+        torch.save({"state_dict": Evil(mark)}, path)
+    else:
+        path.write_bytes(pickle.dumps({"conv1.weight": Evil(mark)}))
+
+    with pytest.raises(DataError, match=r"evil\.pth"):
+        open_network(path)
+    assert not mark.exists()
+
+
+@pytest.mark.parametrize("format_", ["pth", "safetensors", "npz"])
+@pytest.mark.parametrize("keep", [0, 7, 100, 0.5, 0.99])
+def test_truncated_files(tmp_path: Path, format_: str, keep: float) -> None:
+    bundle = fresh(network("resnet8"), 0)
+    path = tmp_path / f"net.{format_}"
+    if format_ == "npz":
+        np.savez(path, **bundle.tensors)  # type: ignore[arg-type]
+    else:
+        path.write_bytes(pth_bytes(bundle) if format_ == "pth" else safetensors_bytes(bundle))
+    data = path.read_bytes()
+    path.write_bytes(data[: int(keep * len(data)) if isinstance(keep, float) else keep])
+
+    with pytest.raises(DataError, match=rf"net\.{format_}"):
+        read_weights(path)
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda s: s.pop("layer2.0.conv2.weight"), "missing layer2.0.conv2.weight"),
+        (lambda s: s.update({"layer2.0.extra": torch.zeros(1)}), "not known layer2.0.extra"),
+        (lambda s: s.update({"fc.weight": torch.zeros(10, 63)}), r"fc.weight has the shape \[10, 63\].*\[10, 64\]"),
+        (lambda s: s.update({"bn1.bias": torch.full((16,), torch.nan)}), "bn1.bias has NaN"),
+        (lambda s: s.update({"conv1.weight": "text"}), "conv1.weight"),
+        (lambda s: s.update({"bn1.bias": torch.zeros(16, dtype=torch.complex64)}), "bn1.bias"),
+    ],
+    ids=["missing", "extra", "shape", "nan", "text", "complex"],
+)
+def test_the_message_names_the_key(tmp_path: Path, state: dict[str, Any], change: Any, words: str) -> None:
+    change(state)
+    torch.save(state, tmp_path / "net.pth")
+
+    with pytest.raises(RescliError, match=words):
+        read_weights(tmp_path / "net.pth", name="resnet8")
+
+
+def test_other_things_are_no_weights(tmp_path: Path) -> None:
+    torch.save([torch.zeros(1)], tmp_path / "list.pth")
+    np.savez(tmp_path / "objects.npz", a=np.array([{}], dtype=object))
+    (tmp_path / "text.txt").write_text("hello")
+    (tmp_path / "text.h5").write_text("hello")
+    for name in ("list.pth", "objects.npz", "text.txt", "text.h5", "missing.pth"):
+        with pytest.raises(DataError, match=name):
+            read_weights(tmp_path / name)
+
+
+def test_metadata_that_make_no_sense(tmp_path: Path, state: dict[str, torch.Tensor]) -> None:
+    from safetensors.torch import save
+
+    for text in ("{", "[]", '{"version": 9}', '{"version": 1, "network": {"network": "resnet9"}}'):
+        (tmp_path / "net.safetensors").write_bytes(save(state, metadata={"rescli": text}))
+        with pytest.raises(DataError, match="metadata"):
+            read_weights(tmp_path / "net.safetensors")
