@@ -16,7 +16,7 @@ import sys
 from pathlib import Path
 
 from rescli.models.cifar import cifar_spec
-from rescli.profiling.memory import training_bytes
+from rescli.profiling.memory import training_memory
 
 STEPS = 3
 
@@ -64,8 +64,7 @@ def main() -> None:
                 precision,
             ]
             taken = int(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
-            activation = 2 if precision == "bf16" else 4
-            predicted = training_bytes(cifar_spec(depth), batch=128, activation_bytes=activation)
+            predicted = training_memory(cifar_spec(depth), batch=128, precision=precision).peak
             rows.append(
                 {
                     "depth": depth,

@@ -14,7 +14,7 @@ from rescli.engine.prepare import Prepared, describe, prepare, start
 from rescli.engine.request import Request
 from rescli.engine.resume import resumed
 from rescli.errors import RescliError, StoreError, UsageError
-from rescli.profiling.memory import training_bytes
+from rescli.profiling.memory import training_memory
 from rescli.store.reader import read_run
 
 STEPS = 5
@@ -52,9 +52,7 @@ def dry_run(request: Request) -> DryRun:
         request, done = resumed(request, record), record.progress["iteration"]
     prepared = prepare(request)
     recipe, device = prepared.recipe, prepared.backend.device()
-    needed = training_bytes(
-        prepared.spec, batch=recipe.batch_size, activation_bytes=2 if recipe.precision == "bf16" else 4
-    )
+    needed = training_memory(prepared.spec, batch=recipe.batch_size, precision=recipe.precision).peak
     if needed > device.memory_free:
         raise RescliError(
             f"{prepared.spec.name} at batch {recipe.batch_size} in {recipe.precision} needs about {needed / 1e9:.1f} GB; "

@@ -1,20 +1,143 @@
-"""What a spec takes in memory. An estimate, from what autograd keeps; without torch."""
+"""What a spec takes in memory, for training and for inference: read off its operators, without torch."""
 
 from __future__ import annotations
 
-from rescli.models.operators import layers
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from itertools import groupby
+from typing import Literal, TypeAlias
+
+from rescli.models.operators import Operator, operators
 from rescli.models.spec import Spec
-from rescli.profiling.cost import cost
+from rescli.profiling.saved import SINGLE, Step, steps
+
+Precision: TypeAlias = Literal["fp32", "tf32", "bf16"]
 
 
-def training_bytes(spec: Spec, *, batch: int, activation_bytes: int) -> int:
-    """Memory for training with a batch of `batch` images, in bytes: an estimate from what autograd keeps.
+@dataclass(frozen=True, kw_only=True)
+class Memory:
+    """Bytes at the moment of the peak. `weights` are fp32 with BN's running statistics; `optimizer` is the momentum.
 
-    Weights, gradients and momentum are 4 bytes a parameter each. For the backward pass each convolution's output is
-    kept (BN's input) and what ReLU makes of it (the next convolution's input), `activation_bytes` a value; three of the
-    largest maps are at work at a time.
+    `activations` is what autograd keeps, `working` the batch and the maps or their gradients at work at the peak.
     """
-    table = list(layers(spec))
-    kept = 2 * sum(layer.outputs for layer in table)
-    at_work = 3 * max(layer.outputs for layer in table)
-    return 12 * cost(spec).parameters + batch * activation_bytes * (kept + at_work)
+
+    weights: int
+    gradients: int
+    optimizer: int
+    activations: int
+    working: int
+
+    @property
+    def peak(self) -> int:
+        """The sum, in bytes."""
+        return self.weights + self.gradients + self.optimizer + self.activations + self.working
+
+    def to_dict(self) -> dict[str, int]:
+        """As a JSON document, with the peak."""
+        return {**asdict(self), "peak": self.peak}
+
+
+def training_memory(spec: Spec, *, batch: int, precision: Precision, checkpoint_activations: bool = False) -> Memory:
+    """Memory of an SGD step with momentum on `batch` images. Raises `UsageError` where the input is too small.
+
+    bf16 is autocast: fp32 weights, bf16 maps and copies of weights. `checkpoint_activations`: only the input of each block is
+    kept, and the block recomputed in the backward pass. The gradients of the step before live until the backward pass begins.
+    """
+    table = list(operators(spec))
+    walk = steps(table, batch=batch, value=_value(precision))
+    parameters = SINGLE * sum(operator.parameters for operator in table)
+    kept = _checkpointed(walk) if checkpoint_activations else sum(step.kept for step in walk)
+    kept += SINGLE * batch * spec.classes  # the loss keeps its log-probabilities
+    return Memory(
+        weights=_weights(table),
+        gradients=parameters,
+        optimizer=parameters,
+        activations=kept,
+        working=_image(spec, batch) + _training_excess(walk),
+    )
+
+
+def inference_memory(spec: Spec, *, batch: int, precision: Precision) -> Memory:
+    """Memory of a forward pass on `batch` images. Raises `UsageError` where the input is too small."""
+    table = list(operators(spec))
+    value = _value(precision)
+    live = _largest(steps(table, batch=batch, value=value))
+    # Without gradients autocast keeps no copies: one weight at a time is cast.
+    cast = value * max(operator.weights for operator in table) if value < SINGLE else 0
+    return Memory(
+        weights=_weights(table), gradients=0, optimizer=0, activations=0, working=_image(spec, batch) + live + cast
+    )
+
+
+def _value(precision: Precision) -> int:
+    return 2 if precision == "bf16" else SINGLE
+
+
+def _weights(table: list[Operator]) -> int:
+    statistics = sum(2 * operator.channels for operator in table if operator.kind == "bn")
+    return SINGLE * (sum(operator.parameters for operator in table) + statistics)
+
+
+def _image(spec: Spec, batch: int) -> int:
+    return SINGLE * batch * 3 * spec.input_size**2
+
+
+def _checkpointed(walk: list[Step]) -> int:
+    """Blocks' inputs, all that is outside blocks, and the largest block recomputed."""
+    total = largest = 0
+    for _, members in groupby(walk, key=lambda step: step.operator.block):
+        block = list(members)
+        kept = sum(step.kept for step in block)
+        if _is_block(block[0].operator):
+            total += block[-1].bytes
+            largest = max(largest, kept)
+        else:
+            total += kept
+    return total + largest
+
+
+def _is_block(operator: Operator) -> bool:
+    return "." in operator.block
+
+
+def _training_excess(walk: list[Step]) -> int:
+    """The most, over the backward pass, by which gradients of maps exceed the kept maps that are free again by then."""
+    worst = freed = 0
+    for step in reversed(walk):
+        shortcut = step.bytes if _is_block(step.operator) and step.operator.kind != "add" else 0
+        worst = max(worst, 2 * step.bytes + shortcut - freed)
+        freed += step.kept
+    return worst
+
+
+def _largest(walk: list[Step]) -> int:
+    """The largest sum of maps alive at once in a forward pass without gradients, in bytes."""
+    sizes = {step.storage: step.bytes for step in walk}
+    born: dict[str, int] = {}
+    last: dict[str, int] = {}
+    ends = _ends(step.operator for step in walk)
+    for index, step in enumerate(walk):
+        born.setdefault(step.storage, index)
+        last[step.storage] = index
+        for name in step.inputs:
+            # A block's input is held by its caller to the end of the block, a convolution's until its BN and ReLU are done.
+            held = (
+                ends[index] if _is_block(step.operator) and name in born and born[name] < _begin(ends, index) else index
+            )
+            last[name] = max(last.get(name, 0), held, index + 2 if step.operator.kind == "conv" else index)
+    return max(
+        sum(size for name, size in sizes.items() if born[name] <= index <= last[name]) for index in range(len(walk))
+    )
+
+
+def _ends(table: Iterable[Operator]) -> list[int]:
+    """For each operator, the index of the last one of its block."""
+    ends: list[int] = []
+    for _, members in groupby(table, key=lambda operator: operator.block):
+        count = len(list(members))
+        ends += [len(ends) + count - 1] * count
+    return ends
+
+
+def _begin(ends: list[int], index: int) -> int:
+    return ends.index(ends[index])
