@@ -10,6 +10,7 @@ from typing import Any
 from rescli.engine.evaluate import evaluate_run, evaluate_weights
 from rescli.engine.evaluation import Evaluation
 from rescli.engine.networks import open_network
+from rescli.engine.request import stored_recipe
 from rescli.errors import UsageError
 from rescli.store.network import holds_network, is_store
 
@@ -47,9 +48,9 @@ def score(asked: Scoring) -> Evaluation:
             raise UsageError(
                 f"{path} is a run, which says itself what its net and inputs are", "Leave these options out."
             )
-        result = evaluate_run(path, **where)
-        if asked.dataset not in (None, result.dataset):
-            raise UsageError(f"{path} was trained on {result.dataset}, not {asked.dataset}", "Leave the name out.")
-        return result
+        recipe = stored_recipe(path)
+        if recipe is not None and asked.dataset not in (None, recipe.dataset):
+            raise UsageError(f"{path} was trained on {recipe.dataset}, not {asked.dataset}", "Leave the name out.")
+        return evaluate_run(path, **where)
     bundle = open_network(path, name=asked.name, forks=asked.forks, normalize=asked.normalize, layout=asked.layout)
     return evaluate_weights(path, bundle, dataset=asked.dataset, **where)

@@ -128,7 +128,7 @@ def _float32(path: Path, name: str, value: Any) -> Array:
         value = value.detach().float().cpu().numpy()
     if value.dtype.kind not in "fiub":
         raise DataError(f"{path}: {name} holds {value.dtype}, not numbers")
-    array = np.ascontiguousarray(value, dtype=np.float32).reshape(value.shape)
+    array: Array = np.ascontiguousarray(value, dtype=np.float32).reshape(value.shape)
     if not np.isfinite(array).all():
         raise DataError(f"{path}: {name} has NaN or infinity in it", "These weights are of a run that diverged.")
     return array

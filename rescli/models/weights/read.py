@@ -34,8 +34,9 @@ def read_weights(
     """The weights in a .pth, .safetensors, .npz or .h5 file as a network of ours.
 
     `name` and `forks` are what the user says; what the file or the convention behind its names says must agree. `normalize`
-    is a key of `NORMALIZATIONS`, `layout` one of `LAYOUTS`. Raises `DataError` for files that cannot be read, `RescliError` where
-    file, convention and user differ, where nobody states a fork that matters, and for missing, extra or misshapen tensors.
+    is a key of `NORMALIZATIONS`, `layout` one of `LAYOUTS`. Raises `DataError` for files that cannot be read,
+    `RescliError` where file, convention and user differ, where nobody states a fork that matters, and for missing, extra or
+    misshapen tensors.
     """
     assert layout in LAYOUTS, layout
     stated = {key: value for key, value in (forks or {}).items() if value is not None}
