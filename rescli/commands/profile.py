@@ -12,6 +12,7 @@ from typer.core import TyperGroup
 from rescli import console
 from rescli.commands.flops import Count, CountOption
 from rescli.commands.formats import Csv, Markdown, show
+from rescli.commands.memory import print_memory
 from rescli.commands.networks import (
     Classes,
     Input,
@@ -84,6 +85,11 @@ def net(
     sort: Annotated[SortOption | None, option(help="The largest first.", default="from input to output")] = None,
     batch: Annotated[int, option(min=1, help="Images.")] = 1,
     count: Count = CountOption.conv,
+    memory: Annotated[bool, option("--memory", help="What training and inference on --batch images take.")] = False,
+    card: Annotated[
+        float | None,
+        option(metavar="GIB", min=0.1, help="With --memory: does it fit on a card of so many GiB?", default="all"),
+    ] = None,
     shortcut: Shortcut = None,
     stride_in: StrideIn = None,
     padding: Padding = None,
@@ -102,6 +108,13 @@ def net(
         )
     forks = {"shortcut": shortcut, "stride_in": stride_in, "padding": padding, "pool": pool}
     spec = spec_of(name, **forks, classes=classes, input_size=input_size)
+    if card is not None and not memory:
+        raise UsageError("--card is about memory", "Ask for it: --memory.")
+    if memory:
+        if depth is not None or by or sort or count is CountOption.all:
+            raise UsageError("--memory has its own rows", "Leave --by, --depth, --sort and --count out.")
+        print_memory(spec, batch, card, json=json, csv=csv, markdown=markdown)
+        return
     if depth is None:
         rows = rows_of(spec, by=plain(by) or "stage", count=count.value, batch=batch)
         whole = total_of(rows)

@@ -28,6 +28,20 @@ QUICK = {
     "help of another": (["runs", "show", "--help"], {}, "RUN.h5"),
     "list": (["runs", "list", "DIR"], {}, "resnet8 A"),
     "list as JSON": (["runs", "list", "DIR", "--json"], {}, '"network": "resnet8"'),
+    "flops": (["flops", "resnet152"], {}, "11,282,415,616 multiply-adds"),
+    "flops as JSON": (["flops", "resnet34", "--shortcut", "C", "--json"], {}, "3830747136"),
+    "profile": (["profile", "resnet34", "--by", "layer"], {}, "layer4.2.conv2"),
+    "build": (["build", "resnet152"], {}, "60,192,808"),
+    "completion of a network": (
+        [],
+        {"_RESCLI_COMPLETE": "complete_bash", "COMP_WORDS": "rescli flops cifar-resnet11", "COMP_CWORD": "2"},
+        "cifar-resnet110",
+    ),
+    "completion behind profile": (
+        [],
+        {"_RESCLI_COMPLETE": "complete_bash", "COMP_WORDS": "rescli profile vgg", "COMP_CWORD": "2"},
+        "vgg19",
+    ),
     "completion": (
         [],
         {"_RESCLI_COMPLETE": "complete_bash", "COMP_WORDS": "rescli train cifar --de", "COMP_CWORD": "3"},
