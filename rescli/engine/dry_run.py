@@ -52,6 +52,7 @@ def dry_run(request: Request) -> DryRun:
         request, done = resumed(request, record), record.progress["iteration"]
     prepared = prepare(request)
     recipe, device = prepared.recipe, prepared.backend.device()
+    assert recipe.precision != "auto", "prepare() decides"
     needed = training_memory(prepared.spec, batch=recipe.batch_size, precision=recipe.precision).peak
     if needed > device.memory_free:
         raise RescliError(

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import asdict, dataclass
-from itertools import groupby
+from itertools import accumulate, groupby
 from typing import Literal, TypeAlias
 
 from rescli.models.operators import Operator, operators
@@ -115,29 +114,20 @@ def _largest(walk: list[Step]) -> int:
     sizes = {step.storage: step.bytes for step in walk}
     born: dict[str, int] = {}
     last: dict[str, int] = {}
-    ends = _ends(step.operator for step in walk)
-    for index, step in enumerate(walk):
-        born.setdefault(step.storage, index)
-        last[step.storage] = index
-        for name in step.inputs:
-            # A block's input is held by its caller to the end of the block, a convolution's until its BN and ReLU are done.
-            held = (
-                ends[index] if _is_block(step.operator) and name in born and born[name] < _begin(ends, index) else index
-            )
-            last[name] = max(last.get(name, 0), held, index + 2 if step.operator.kind == "conv" else index)
-    return max(
-        sum(size for name, size in sizes.items() if born[name] <= index <= last[name]) for index in range(len(walk))
-    )
-
-
-def _ends(table: Iterable[Operator]) -> list[int]:
-    """For each operator, the index of the last one of its block."""
-    ends: list[int] = []
-    for _, members in groupby(table, key=lambda operator: operator.block):
-        count = len(list(members))
-        ends += [len(ends) + count - 1] * count
-    return ends
-
-
-def _begin(ends: list[int], index: int) -> int:
-    return ends.index(ends[index])
+    begin = 0
+    for _, members in groupby(walk, key=lambda step: step.operator.block):
+        block = list(members)
+        for index, step in enumerate(block, start=begin):
+            born.setdefault(step.storage, index)
+            last[step.storage] = index
+            for name in step.inputs:
+                # A block's caller holds its input to the end; a convolution's lives until its BN and ReLU are done.
+                outer = _is_block(step.operator) and born.get(name, begin) < begin
+                held = begin + len(block) - 1 if outer else index + 2 * (step.operator.kind == "conv")
+                last[name] = max(last.get(name, 0), held)
+        begin += len(block)
+    change = [0] * (begin + 4)
+    for name, size in sizes.items():
+        change[born[name]] += size
+        change[last[name] + 1] -= size
+    return max(accumulate(change))

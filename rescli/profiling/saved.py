@@ -1,8 +1,9 @@
 """What autograd keeps of each operator for the backward pass, as our modules are written. Without torch.
 
-A convolution and an fc layer keep their input, BN its input with a mean and an inverse deviation a channel, an in-place ReLU its
-output, max pooling its input and the indices of the maxima, dropout its mask, an in-place addition nothing. A storage that two
-operators keep counts once: an in-place ReLU overwrites the map before it, and the next convolution keeps that same map.
+A convolution and an fc layer keep their input, BN its input with a mean and an inverse deviation a channel, an in-place ReLU
+its output, max pooling its input and the indices of the maxima, dropout its mask, an in-place addition nothing. A storage
+that two operators keep counts once: an in-place ReLU overwrites the map before it, and the next
+convolution keeps that same map.
 """
 
 from __future__ import annotations
@@ -49,7 +50,7 @@ def steps(table: list[Operator], *, batch: int, value: int) -> list[Step]:
         roots[operator.name] = root
         sizes.setdefault(root, batch * value * operator.outputs)
         step = Step(operator=operator, storage=root, inputs=inputs, bytes=sizes[root])
-        for name in _keeps(operator, inputs, root, table):
+        for name in _keeps(operator, inputs, root):
             if name not in kept:
                 kept.add(name)
                 step.maps[name] = sizes[name]
@@ -58,7 +59,7 @@ def steps(table: list[Operator], *, batch: int, value: int) -> list[Step]:
     return made
 
 
-def _keeps(operator: Operator, inputs: tuple[str, ...], root: str, table: list[Operator]) -> tuple[str, ...]:
+def _keeps(operator: Operator, inputs: tuple[str, ...], root: str) -> tuple[str, ...]:
     if operator.kind in (*WEIGHTED, "bn", "maxpool"):
         return inputs[:1]
     if operator.kind == "avgpool" and operator.size > 1:  # VGG's adaptive pooling; a mean over all pixels keeps nothing

@@ -56,7 +56,7 @@ def test_what_autograd_keeps(number: int, precision: Literal["fp32", "bf16"]) ->
 
 
 def test_memory_of_the_1202_layer_net() -> None:
-    """11.5M outputs an image, each kept twice in 2 bytes: 5.9 GB for 128 images, and 0.31 GB of weights, gradients, momentum."""
+    """11.5M outputs an image, each kept twice in 2 bytes: 5.9 GB for 128 images, and 0.23 GB of parameters."""
     memory = training_memory(cifar_spec(1202), batch=128, precision="bf16")
 
     assert 5.9e9 < memory.peak < 6.5e9
