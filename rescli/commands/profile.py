@@ -16,7 +16,6 @@ from rescli.commands.memory import print_memory
 from rescli.commands.networks import (
     Classes,
     Input,
-    Name,
     Padding,
     Pool,
     Shortcut,
@@ -25,6 +24,7 @@ from rescli.commands.networks import (
     spec_of,
 )
 from rescli.commands.options import Debug, Json, option, plain
+from rescli.commands.traced import print_traced
 from rescli.errors import UsageError
 from rescli.models.names import describe, title
 from rescli.profiling.compare import Compared, compare, table1, table6
@@ -77,7 +77,15 @@ def profile() -> None:
 
 @app.command(short_help="One network, row by row; `net` may be left out.")
 def net(
-    name: Name,
+    name: Annotated[
+        str,
+        typer.Argument(
+            metavar="NET",
+            help="A network's name; or any module: torchvision:resnet50, my_pkg.nets:make_net.",
+            show_default=False,
+            autocompletion=complete_network,
+        ),
+    ],
     by: Annotated[ByOption | None, option(help="A row for each of these.", default="stage")] = None,
     depth: Annotated[
         int | None, option(min=0, max=3, help="A tree: 0 the net, 1 its stages, 2 blocks, 3 layers.", default="no tree")
@@ -107,6 +115,14 @@ def net(
             "--depth draws a tree, which has its own rows and order", "Leave --by and --sort out, or --depth."
         )
     forks = {"shortcut": shortcut, "stride_in": stride_in, "padding": padding, "pool": pool}
+    if ":" in name:
+        if depth is not None or memory or card or count is CountOption.all or classes or any(forks.values()):
+            raise UsageError(
+                f"{name} is counted by tracing: it has no forks, no tree and no prediction of memory",
+                "Only --by layer or operator, --sort, --batch, --input and the formats go with it.",
+            )
+        print_traced(name, plain(by), plain(sort), batch, input_size or 224, json=json, csv=csv, markdown=markdown)
+        return
     spec = spec_of(name, **forks, classes=classes, input_size=input_size)
     if card is not None and not memory:
         raise UsageError("--card is about memory", "Ask for it: --memory.")

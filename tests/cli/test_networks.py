@@ -176,3 +176,18 @@ def test_hostile_weights_by_their_exit_code(rescli: Rescli, tmp_path: Path) -> N
     done = rescli("eval", tmp_path / "extra.pth", "--data", "synthetic")
     assert done.code == 1
     assert "extra" in done.err
+
+
+def test_any_module_from_the_folder_one_is_in(rescli: Rescli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "some_nets.py").write_text(
+        "from torch import nn\n\ndef make():\n    return nn.Conv2d(3, 4, 3, padding=1)\n"
+    )
+    monkeypatch.chdir(tmp_path)
+
+    found = rescli("profile", "some_nets:make", "--input", "8", "--json").document
+
+    assert (found["macs"], found["parameters"], found["activations"]) == (27 * 4 * 64, 112, 256)
+    assert "not counted" in rescli("profile", "some_nets:make", "--input", "8").out
+    assert rescli("profile", "some_nets:make", "--memory").code == 2
+    assert rescli("profile", "some_nets:make", "--by", "block").code == 2
+    assert rescli("profile", "some_nets:mak").code == 2

@@ -182,7 +182,7 @@ def test_every_name_offered_is_one() -> None:
 @pytest.mark.parametrize("count", ["conv", "all"])
 def test_rows_add_up(name: str, count: Any) -> None:
     spec = network(name)
-    wholes = [total_of(rows_of(spec, by=by, count=count)) for by in ("layer", "block", "stage", "operator")]  # type: ignore[arg-type]
+    wholes = [total_of(rows_of(spec, by=by, count=count)) for by in ("layer", "block", "stage", "operator")]
 
     assert all(whole == wholes[0] for whole in wholes)
     assert wholes[0].macs + wholes[0].operations == total(spec, count=count).value
