@@ -32,7 +32,7 @@ app = typer.Typer(
 )
 app.add_typer(train.app, name="train")
 app.command("eval", short_help="Test the net of a run: error, loss, error per class.")(evaluation.evaluate)
-app.command("build", short_help="Show a network of the paper, convert its weights.")(build.build)
+app.command("build", short_help="Show a network of the paper, draw it, convert its weights.")(build.build)
 app.add_typer(profile.app, name="profile")
 app.command("flops", short_help="Count a network's multiply-adds and parameters, at once.")(flops.flops)
 app.add_typer(runs.app, name="runs")

@@ -25,6 +25,7 @@ OWNERS = {
     "filelock": {"store"},
     "torch": {"models", "data", "backends"},
     "torchvision": {"data"},
+    "matplotlib": {"analysis", "profiling"},
 }
 
 

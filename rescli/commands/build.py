@@ -1,4 +1,4 @@
-"""`rescli build`: what a network is, and its weights in other formats."""
+"""`rescli build`: what a network is, its drawing, and its weights in other formats."""
 
 from __future__ import annotations
 
@@ -27,6 +27,7 @@ from rescli.models.spec import Spec
 from rescli.profiling.cost import cost
 from rescli.profiling.summary import stages
 
+DRAWINGS = (".svg", ".png", ".pdf")
 EXPORTS = (".safetensors", ".pth", ".pt", ".onnx")
 
 
@@ -66,11 +67,14 @@ def build(
         list[Path] | None,
         option(metavar="FILE", help="Write the weights as .safetensors, .pth or .onnx; repeatable.", default="none"),
     ] = None,
+    graph: Annotated[
+        Path | None, option(metavar="FILE", help="Draw it as Fig. 3 does: .svg, .png or .pdf.", default="none")
+    ] = None,
     overwrite: Annotated[bool, option("--overwrite", help="Replace files that are there.")] = False,
     json: Json = False,
     debug: Debug = False,
 ) -> None:
-    """What a network is: stages, shapes, counts. Also its weights, from and for elsewhere."""
+    """What a network is: stages, shapes, counts. Also its drawing, and its weights from and for elsewhere."""
     forks: dict[str, Any] = {"shortcut": shortcut, "stride_in": stride_in, "padding": padding, "pool": pool}
     forks |= {"classes": classes, "input_size": input_size}
     if listed:
@@ -79,7 +83,7 @@ def build(
         _list(json)
         return
     _check(name, weights, seed, normalize, layout, out, export or [], overwrite)
-    writing = _writing(out, export or [], overwrite)
+    writing = _writing(out, export or [], graph, overwrite)
     bundle: Any = None
     if weights is not None:
         from rescli.engine.networks import open_network
@@ -97,6 +101,10 @@ def build(
         from rescli.engine.export import export as write
 
         write(path, bundle)
+    if graph is not None:
+        from rescli.engine.export import save_drawing
+
+        save_drawing(graph, spec)
     document = _document(spec, bundle, writing)
     if json:
         console.emit(document)
@@ -126,15 +134,15 @@ def _check(
         raise UsageError(f"--seed has no effect: {why}", "Leave it out, or write weights with --out or --export.")
 
 
-def _writing(out: Path | None, export: list[Path], overwrite: bool) -> list[Path]:
+def _writing(out: Path | None, export: list[Path], graph: Path | None, overwrite: bool) -> list[Path]:
     """The files to write, looked at before any work is done."""
-    if overwrite and not (out or export):
+    if overwrite and not (out or export or graph):
         raise UsageError("--overwrite has no effect: nothing is written", "Leave it out.")
-    if not (out or export):
+    if not (out or export or graph):
         return []
     from rescli.engine.export import check_target
 
-    asked = [(out, (".h5",)), *((path, EXPORTS) for path in export)]
+    asked = [(out, (".h5",)), *((path, EXPORTS) for path in export), (graph, DRAWINGS)]
     for path, kinds in asked:
         if path is not None:
             check_target(path, overwrite=overwrite, kinds=kinds)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from rescli.engine.networks import save_bytes, save_network
 from rescli.errors import UsageError
+from rescli.models.spec import Spec
 from rescli.models.weights.bundle import Bundle
 
 KINDS: Mapping[str, str] = {
@@ -46,3 +47,10 @@ def _maker(suffix: str) -> Callable[[Bundle], bytes]:
     from rescli.models.weights.write import pth_bytes, safetensors_bytes
 
     return safetensors_bytes if suffix == ".safetensors" else pth_bytes
+
+
+def save_drawing(path: Path, spec: Spec) -> None:
+    """Draw `spec` as Fig. 3 does, in the format that the end of the path's name says. Raises `StoreError`."""
+    from rescli.profiling.draw import figure_bytes, format_of
+
+    save_bytes(path, figure_bytes(spec, format_of(path)))

@@ -101,6 +101,15 @@ def test_build_shows_and_lists(rescli: Rescli) -> None:
     assert listed["resnet1202"] == 2_829_238_912
 
 
+def test_build_draws(rescli: Rescli, tmp_path: Path) -> None:
+    drawing = tmp_path / "fig3.svg"
+
+    assert rescli("build", "resnet34", "--graph", drawing).code == 0
+    assert "3x3 conv, 512, /2" in drawing.read_text()
+    assert rescli("build", "resnet34", "--graph", drawing).code == 2
+    assert rescli("build", "resnet34", "--graph", tmp_path / "fig3.gif").code == 2
+
+
 def test_weights_go_round(rescli: Rescli, tmp_path: Path) -> None:
     net, pth, tensors = tmp_path / "net.h5", tmp_path / "net.pth", tmp_path / "net.safetensors"
     built = rescli("build", "resnet8", "--seed", "5", "--out", net, "--export", pth, "--export", tensors, "--json")

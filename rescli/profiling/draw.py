@@ -1,0 +1,97 @@
+"""A network drawn as Fig. 3 does, in columns that fit a page."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+from typing import Any, Literal, TypeAlias
+
+from rescli.errors import UsageError
+from rescli.models.names import title
+from rescli.models.spec import Spec
+from rescli.profiling.cost import cost
+from rescli.profiling.graph import Graph, graph
+
+Format: TypeAlias = Literal["svg", "png", "pdf"]
+FORMATS: tuple[Format, ...] = ("svg", "png", "pdf")
+
+# Okabe and Ito's colours, which the colour-blind can tell apart, lightened under black text.
+COLOURS = ("#d9d9d9", "#9fd3f2", "#f5cf80", "#99dcc4", "#e8b3d0", "#f2e98f", "#c4d7e8", "#e0b894")
+COLUMN = 36  # boxes one above the other
+WIDE, HIGH, STEP, PITCH = 1.5, 0.2, 0.3, 3.1  # inches: a box, and from one to the next down and across
+INSET = 0.02  # so that one shortcut's end and the next one's beginning are two lines
+
+
+def format_of(path: Path) -> Format:
+    """The format that a file's name asks for. Raises `UsageError` for any other."""
+    for known in FORMATS:
+        if path.suffix.lower() == f".{known}":
+            return known
+    raise UsageError(f"{path}: how it ends says no format of drawings", f"Known here: {', '.join(FORMATS)}.")
+
+
+def figure_bytes(spec: Spec, format: Format) -> bytes:  # noqa: A002 - the word for it
+    """The drawing as a file; equal networks give equal bytes. Raises `UsageError` where the input is too small."""
+    from matplotlib import rc_context
+    from matplotlib.figure import Figure
+
+    scene = graph(spec)
+    columns = -(-len(scene.boxes) // COLUMN)
+    rows = -(-len(scene.boxes) // columns)
+    wide, high = columns * PITCH + 0.4, rows * STEP + 1.1
+    with rc_context({"svg.fonttype": "none", "svg.hashsalt": "rescli", "font.size": 7}):
+        figure = Figure(figsize=(max(wide, 4.2), high), dpi=150)
+        axes: Any = figure.add_axes((0, 0, 1, 1))
+        axes.set_axis_off()
+        axes.set_xlim(0, max(wide, 4.2))
+        axes.set_ylim(-high, 0)
+        counts = cost(spec)
+        axes.text(0.3, -0.3, title(spec), fontsize=10, weight="bold")
+        axes.text(0.3, -0.5, f"{counts.macs:,} multiply-adds, {counts.parameters:,} parameters")
+        _draw(axes, scene, rows)
+        file = io.BytesIO()
+        figure.savefig(file, format=format, metadata={"svg": {"Date": None}, "pdf": {"CreationDate": None}}.get(format))
+    return file.getvalue()
+
+
+def _draw(axes: Any, scene: Graph, rows: int) -> None:
+    places = [(0.85 + PITCH * (number // rows), -0.85 - STEP * (number % rows)) for number in range(len(scene.boxes))]
+    size = None
+    for number, (box, (x, y)) in enumerate(zip(scene.boxes, places, strict=True)):
+        _box(axes, box.label, x, y, COLOURS[box.stage % len(COLOURS)], dashed=bool(box.folded))
+        if box.size != size or number % rows == 0:
+            axes.text(x - 0.12, y, f"{box.size}x{box.size}", ha="right", va="center", fontsize=6, color="#555555")
+            size = box.size
+        if number + 1 < len(scene.boxes) and (number + 1) % rows:
+            _line(axes, [(x + WIDE / 2, y - HIGH / 2), (x + WIDE / 2, y - STEP + HIGH / 2)], "-")
+    for arc in scene.arcs:
+        _arc(axes, places[arc.first], places[arc.last], arc.dotted, arc.label)
+
+
+def _box(axes: Any, label: str, x: float, y: float, colour: str, *, dashed: bool) -> None:
+    from matplotlib.patches import Rectangle
+
+    style = "--" if dashed else "-"
+    axes.add_patch(Rectangle((x, y - HIGH / 2), WIDE, HIGH, facecolor=colour, edgecolor="black", lw=0.6, ls=style))
+    axes.text(x + WIDE / 2, y, label, ha="center", va="center")
+
+
+def _line(axes: Any, points: list[tuple[float, float]], style: str) -> None:
+    from matplotlib.lines import Line2D
+
+    axes.add_line(Line2D([x for x, _ in points], [y for _, y in points], color="black", lw=0.7, ls=style))
+
+
+def _arc(axes: Any, start: tuple[float, float], end: tuple[float, float], dotted: bool, label: str) -> None:
+    """Beside the boxes; in two halves where a block goes on in the next column."""
+    (x, top), (x_end, bottom) = start, end
+    style = ":" if dotted else "-"
+    side, above, below = x + WIDE, top + STEP / 2 - INSET, bottom - STEP / 2 + INSET
+    if x == x_end:
+        _line(axes, [(x + WIDE / 2, above), (side + 0.2, above), (side + 0.2, below), (x + WIDE / 2, below)], style)
+        axes.text(side + 0.24, (above + below) / 2, label, va="center", fontsize=6)
+        return
+    _line(axes, [(x + WIDE / 2, above), (side + 0.2, above), (side + 0.2, above - STEP)], style)
+    other = x_end + WIDE
+    _line(axes, [(other + 0.2, below + STEP), (other + 0.2, below), (x_end + WIDE / 2, below)], style)
+    axes.text(side + 0.24, above - STEP / 2, label, va="center", fontsize=6)
