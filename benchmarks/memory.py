@@ -2,8 +2,8 @@
 
     OMP_NUM_THREADS=1 python -m benchmarks.memory
 
-Each case runs in a process of its own: one step to warm up, one under the profiler, whose record of allocations gives the peak
-above what was alive before; parameters, statistics, gradients and momentum alive by then are added. Also prints the rise of the
+Each case runs in a process of its own: two steps under the profiler, whose record of allocations gives the peak above what was
+alive before; parameters, statistics and momentum, which were, are added. Also prints the rise of the
 peak resident memory, which includes what libraries take. On CUDA the allocator's own figure is used. Prints JSON lines.
 """
 
@@ -72,16 +72,18 @@ def measure(name: str, mode: str, precision: str) -> dict[str, Any]:
             loss.backward()  # type: ignore[no-untyped-call]
             sgd.step(0.1)
 
-    step()
     state = sum(4 * tensor.numel() for tensor in (*net.parameters(), *net.buffers()))
     if sgd is not None:
-        state += sum(8 * tensor.numel() for tensor in net.parameters())
+        state += sum(4 * tensor.numel() for tensor in net.parameters())  # momentum
     if device == "cuda":
+        step()
         torch.cuda.reset_peak_memory_stats()
         step()
         measured = torch.cuda.max_memory_allocated()
     else:
+        # Both steps: the profiler does not see that memory is freed which was allocated before it began, as gradients are.
         with profile(profile_memory=True) as recorded:
+            step()
             step()
         events = recorded.profiler.kineto_results.events()
         total = highest = 0

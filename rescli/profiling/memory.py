@@ -114,6 +114,8 @@ def _largest(walk: list[Step]) -> int:
     sizes = {step.storage: step.bytes for step in walk}
     born: dict[str, int] = {}
     last: dict[str, int] = {}
+    ends = {step.operator.stage: index for index, step in enumerate(walk)}
+    starts = {step.operator.stage: index for index, step in reversed(list(enumerate(walk)))}
     begin = 0
     for _, members in groupby(walk, key=lambda step: step.operator.block):
         block = list(members)
@@ -121,9 +123,12 @@ def _largest(walk: list[Step]) -> int:
             born.setdefault(step.storage, index)
             last[step.storage] = index
             for name in step.inputs:
-                # A block's caller holds its input to the end; a convolution's lives until its BN and ReLU are done.
+                # A block's caller holds its input to the end, a stage's likewise; a convolution's lives until its BN and
+                # ReLU are done.
                 outer = _is_block(step.operator) and born.get(name, begin) < begin
                 held = begin + len(block) - 1 if outer else index + 2 * (step.operator.kind == "conv")
+                if outer and born.get(name, begin) < starts[step.operator.stage]:
+                    held = ends[step.operator.stage]
                 last[name] = max(last.get(name, 0), held)
         begin += len(block)
     change = [0] * (begin + 4)
