@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 
 from rescli.errors import UsageError
 from rescli.models.names import network
-from rescli.profiling.draw import figure_bytes, format_of
+from rescli.profiling.draw import _columns, figure_bytes, format_of
 from rescli.profiling.graph import graph
 
 
@@ -59,6 +60,16 @@ def test_folding_loses_no_layer(n: int, plain: bool) -> None:
     drawn = sum(box.folded or box.label.startswith(("3x3", "fc")) for box in scene.boxes)
     assert drawn == spec.depth
     assert len(scene.boxes) <= 60
+
+
+@pytest.mark.parametrize("name", ["resnet34", "resnet50", "resnet152", "vgg19", "resnet56", "resnet1202", "plain110"])
+def test_no_column_ends_within_a_shortcut(name: str) -> None:
+    scene = graph(network(name))
+    starts = _columns(scene)
+
+    assert starts[0] == 0
+    assert all(not arc.first < start <= arc.last for arc in scene.arcs for start in starts)
+    assert max(end - start for start, end in pairwise([*starts, len(scene.boxes)])) <= 38
 
 
 def test_a_drawing_is_text_and_the_same_each_time() -> None:
