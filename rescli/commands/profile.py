@@ -96,7 +96,7 @@ def net(
     memory: Annotated[bool, option("--memory", help="What training and inference on --batch images take.")] = False,
     card: Annotated[
         float | None,
-        option(metavar="GIB", min=0.1, help="With --memory: does it fit on a card of so many GiB?", default="all"),
+        option(metavar="GIB", min=0.1, help="With --memory: whether it fits on a card of so many GiB.", default="all"),
     ] = None,
     shortcut: Shortcut = None,
     stride_in: StrideIn = None,

@@ -15,6 +15,8 @@ from rescli.store.header import MAX_BYTES
 if TYPE_CHECKING:
     from rescli.store.record import Array
 
+SIGNATURE = b"\x89HDF\r\n\x1a\n"
+
 
 def read_arrays(path: Path) -> dict[str, Array]:
     """Every dataset of numbers in the file at `path`, by its path within ("data/conv1/0"). Raises `DataError`."""
@@ -22,6 +24,11 @@ def read_arrays(path: Path) -> dict[str, Array]:
         with open_store(path) as file:
             if file.size > MAX_BYTES:
                 raise DataError(f"{path}: {file.size:,} bytes are too many")
+            if read_up_to(path, file, len(SIGNATURE)) != SIGNATURE:
+                raise DataError(
+                    f"{path}: not a run store, nor an HDF5 file at all", "Give a run, or a file of weights."
+                )
+            file.rewind()
             tree = decode(path, read_up_to(path, file, file.size), tensors=True)
     except StoreError as error:
         raise DataError(error.message, "Write plain datasets: no links, no compression, no objects.") from error

@@ -45,7 +45,10 @@ def is_store(path: Path) -> bool:
 
 def holds_network(path: Path) -> bool:
     """Whether one of rescli's own files holds weights without a run. Reads and checks the file."""
-    return decode(path, read_store(path)[1], tensors=False).get("@kind") == "network"
+    try:
+        return decode(path, read_store(path)[1], tensors=False).get("@kind") == "network"
+    except DamagedStore as error:
+        raise with_offer(error, path) from error
 
 
 def encode_network(record: NetworkRecord) -> bytes:

@@ -32,7 +32,7 @@ def test_the_commands_of_the_readme_are_there() -> None:
 
 
 def test_what_people_do_first_stands_first() -> None:
-    assert list(command().commands)[:3] == ["train", "eval", "runs"]
+    assert list(command().commands)[:3] == ["train", "eval", "build"]
 
 
 @pytest.mark.parametrize("name", COMMANDS)
