@@ -26,6 +26,8 @@ OWNERS = {
     "torch": {"models", "data", "backends"},
     "torchvision": {"data"},
     "matplotlib": {"analysis", "profiling"},
+    "plotext": {"console"},
+    "jinja2": {"analysis"},
 }
 
 

@@ -95,6 +95,12 @@ class Worker(Protocol):
     def train_step(self, iteration: int, start: int, stop: int, learning_rate: float) -> None:
         """One iteration of SGD on rows `start` to `stop` of the plan."""
 
+    def differentiate(self, start: int, stop: int) -> None:
+        """The loss of rows `start` to `stop` of the plan and its gradients, in training mode and without a step.
+
+        For hooks on the network to look at; nothing is kept but what BN keeps of a batch.
+        """
+
     def totals(self) -> Totals:
         """The sums so far. Waits for the device."""
 

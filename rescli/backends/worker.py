@@ -55,6 +55,15 @@ class TorchWorker:
         self.optimizer.step(learning_rate)
         self._count(iteration, loss.detach(), logits.detach(), y)
 
+    def differentiate(self, start: int, stop: int) -> None:
+        """Loss and gradients of rows of the plan, in training mode and without a step."""
+        self.network.train()
+        x, y = self.feeds["train"](*(rows[start:stop] for rows in self._plan))
+        with self._autocast():
+            logits = self.network(x)
+        F.cross_entropy(logits.float(), y).backward()  # type: ignore[no-untyped-call]
+        self.network.zero_grad(set_to_none=True)
+
     def totals(self) -> Totals:
         """The sums so far. Waits for the device."""
         first_bad = int(self._first_bad)

@@ -97,10 +97,13 @@ def csv(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
     lines.writerows(rows)
 
 
-def markdown(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
-    """A table in Markdown on stdout; columns of numbers are aligned to the right."""
+def markdown(columns: Sequence[str], rows: Iterable[Sequence[Any]], *, right: Sequence[int] = ()) -> None:
+    """A table in Markdown on stdout; columns of numbers, and those in `right`, are aligned to the right."""
     cells = [tuple(rows_) for rows_ in rows]
-    numeric = [bool(cells) and all(isinstance(row[i], (int, float)) for row in cells) for i in range(len(columns))]
+    numeric = [
+        i in right or (bool(cells) and all(isinstance(row[i], (int, float)) for row in cells))
+        for i in range(len(columns))
+    ]
     say(_markdown_row(columns))
     say("|" + "|".join("---:" if right else "---" for right in numeric) + "|")
     for row in cells:
@@ -109,6 +112,41 @@ def markdown(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
 
 def _markdown_row(cells: Iterable[str]) -> str:
     return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
+
+
+_TEX = {
+    "&": r"\&",
+    "%": r"\%",
+    "#": r"\#",
+    "_": r"\_",
+    "$": r"\$",
+    "{": r"\{",
+    "}": r"\}",
+    "~": r"\textasciitilde{}",
+    "±": r"$\pm$",
+}
+
+
+def latex(
+    columns: Sequence[str], rows: Iterable[Sequence[Any]], *, right: Sequence[int] = (), notes: Sequence[str] = ()
+) -> None:
+    """A table for LaTeX (booktabs) on stdout, with its notes as comments."""
+    layout = "".join("r" if number in right else "l" for number in range(len(columns)))
+    say(rf"\begin{{tabular}}{{{layout}}}")
+    say(r"\toprule")
+    say(" & ".join(tex(column) for column in columns) + r" \\")
+    say(r"\midrule")
+    for row in rows:
+        say(" & ".join("" if cell is None else tex(str(cell)) for cell in row) + r" \\")
+    say(r"\bottomrule")
+    say(r"\end{tabular}")
+    for line in notes:
+        say(f"% {line}")
+
+
+def tex(text: str) -> str:
+    """Text as LaTeX prints it."""
+    return "".join(_TEX.get(letter, letter) for letter in text.replace("\\", "/"))
 
 
 def pairs(values: Mapping[str, Any]) -> None:

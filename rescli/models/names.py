@@ -151,6 +151,16 @@ def title(spec: Spec) -> str:
     return f"{spec.name} ({', '.join(parts)})"
 
 
+def label(spec: Spec) -> str:
+    """As the figures of the paper name a net: plain-56, ResNet-110, with its option where that is not the usual one."""
+    if not isinstance(spec, NetworkSpec):
+        return f"VGG-{spec.depth}"
+    if spec.plain:
+        return f"plain-{spec.depth}"
+    usual = "B" if spec.bottleneck else "A"
+    return f"ResNet-{spec.depth}" + ("" if spec.shortcut == usual else f" ({spec.shortcut})")
+
+
 def _agree(name: str, option: str, given: Any, named: str) -> Any:
     if given is not None and given != named:
         raise UsageError(f"{name} says {option} = {named}, the option {given}", "Leave one of the two out.")

@@ -51,3 +51,10 @@ class BatchNorm(nn.BatchNorm2d):
             self.running_mean.copy_(torch.stack(means).mean(0))
             self.running_var.copy_(torch.stack(variances).mean(0))
         return torch.cat(outputs)
+
+
+def use_batch_statistics(network: nn.Module) -> None:
+    """Let every BN normalize by the batch's own statistics in evaluation, too: before training it has none of its own."""
+    for module in network.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            module.running_mean = module.running_var = None

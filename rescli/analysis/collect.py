@@ -1,0 +1,85 @@
+"""From files, folders and patterns to runs: those that can be used, and the others each with the reason."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from glob import glob, has_magic
+from pathlib import Path
+
+from rescli.analysis.run import Run, read
+from rescli.errors import RescliError, StoreError
+from rescli.store.listing import list_runs
+
+
+@dataclass(frozen=True, kw_only=True)
+class Skipped:
+    """A file that was left out."""
+
+    path: Path
+    why: str
+
+    def to_dict(self) -> dict[str, str]:
+        """As a JSON document."""
+        return {"path": str(self.path), "why": self.why}
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Collection:
+    """The runs that were found, in the order they were named in, and what was skipped."""
+
+    runs: tuple[Run, ...]
+    skipped: tuple[Skipped, ...]
+
+
+def collect(sources: Iterable[Path | str], *, strict: bool = False) -> Collection:
+    """The runs in `sources`: run stores, folders (with all below them) and patterns such as "runs/plain*.h5".
+
+    A file that cannot be read, or that holds no run, is skipped and named. With `strict` that is a `StoreError`; so is,
+    always, a source that leads to no run at all.
+    """
+    runs: list[Run] = []
+    skipped: list[Skipped] = []
+    for path in files(sources):
+        try:
+            runs.append(read(path))
+        except RescliError as error:  # noqa: PERF203
+            skipped.append(Skipped(path=path, why=error.message.removeprefix(f"{path}: ")))
+    if skipped and (strict or not runs):
+        reasons = "; ".join(f"{one.path}: {one.why}" for one in skipped[:3])
+        raise StoreError(
+            reasons + (f"; and {len(skipped) - 3} more" if len(skipped) > 3 else ""),
+            "Leave out --strict to go on without." if runs else "`rescli runs list DIR` shows the runs in a folder.",
+        )
+    return Collection(runs=tuple(runs), skipped=tuple(skipped))
+
+
+def files(sources: Iterable[Path | str]) -> list[Path]:
+    """The files that `sources` mean, each once. Raises `StoreError` for a folder or pattern with none."""
+    found: dict[Path, None] = {}
+    for source in sources:
+        these = list(_of(str(source)))
+        if not these:
+            raise StoreError(f"{source}: no run stores there", "`rescli runs list DIR` shows the runs in a folder.")
+        found.update(dict.fromkeys(these))
+    return list(found)
+
+
+def expand(nets: Iterable[str]) -> list[str]:
+    """Folders and patterns as the files they mean; every other word as it is. Raises `StoreError` as `files` does."""
+    found: dict[str, None] = {}
+    for net in nets:
+        several = Path(net).is_dir() or (has_magic(net) and not Path(net).exists())
+        found.update(dict.fromkeys(str(path) for path in files([net])) if several else {net: None})
+    return list(found)
+
+
+def _of(source: str) -> Iterator[Path]:
+    path = Path(source)
+    if path.is_dir():
+        yield from (listed.path for listed in list_runs(path))
+    elif has_magic(source) and not path.exists():
+        for name in sorted(glob(source, recursive=True)):  # noqa: PTH207 - the whole pattern, wherever it begins
+            yield from _of(name)
+    else:
+        yield path

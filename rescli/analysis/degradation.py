@@ -1,0 +1,145 @@
+"""Does error grow with depth? "with the network depth increasing, accuracy gets saturated [...] and then degrades" (Sec. 1)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from itertools import pairwise
+from typing import Any
+
+from rescli.analysis.groups import Group, group
+from rescli.analysis.run import Run
+from rescli.analysis.table import Footnotes, Table, deviation
+from rescli.analysis.verdict import Verdict, answer
+
+Error = Callable[[Group], "float | None"]
+
+
+def degradation_table(runs: Iterable[Run]) -> Table:
+    """Training and test error of every net by depth, plain nets and residual ones, finished runs of one recipe together."""
+    notes = Footnotes()
+    rows, exact = [], []
+    for one in group(runs):
+        first = one.first
+        marks = sorted({mark for run in one.runs for mark in run.marks()})
+        rows.append(
+            (
+                first.label,
+                str(first.recipe.depth),
+                str(len(one.runs)),
+                _spread(one.train_errors),
+                _spread(one.errors),
+                notes.mark(marks),
+            )
+        )
+        exact.append({**one.to_dict(), "train_errors": one.train_errors, "errors": one.errors})
+    return Table(
+        title="Error against depth",
+        columns=("net", "layers", "n", "training error (%)", "test error (%)", "note"),
+        rows=tuple(rows),
+        exact=tuple(exact),
+        notes=("training error: mean over the last 1/64 of a run; mean±std over seeds", *notes.lines()),
+        right=(1, 2, 3, 4),
+    )
+
+
+def degradation(runs: Iterable[Run]) -> list[Verdict]:
+    """The paper's three claims about depth, each held against all pairs of neighbouring depths that only depth tells apart.
+
+    Only finished runs count, and only nets whose recipes agree in everything but depth, kind of net and seed are compared.
+    """
+    families = _families(runs)
+    return [
+        _deeper(
+            [family for family in families if family[0].first.recipe.plain],
+            "deeper plain nets have higher training error",
+            "Fig. 1, Fig. 6 left",
+            lambda one: one.train_error,
+            worse=True,
+        ),
+        _deeper(
+            [family for family in families if family[0].first.recipe.plain],
+            "deeper plain nets have higher test error",
+            "Fig. 1, Fig. 6 left",
+            lambda one: one.error,
+            worse=True,
+        ),
+        _deeper(
+            [family for family in families if not family[0].first.recipe.plain],
+            "deeper residual nets have lower test error",
+            "Fig. 6 middle, Table 6",
+            lambda one: one.error if one.first.recipe.depth < 1000 else None,
+            worse=False,
+        ),
+        _plain_against_residual(families),
+    ]
+
+
+def _families(runs: Iterable[Run]) -> list[list[Group]]:
+    """Groups of finished runs by everything but depth, shallow to deep; plain and residual nets apart."""
+    found: dict[Any, list[Group]] = {}
+    for one in group(run for run in runs if run.finished):
+        recipe = one.first.recipe
+        found.setdefault((one.first.beyond_depth(), recipe.plain, recipe.shortcut), []).append(one)
+    return [sorted(family, key=lambda one: one.first.recipe.depth) for family in found.values()]
+
+
+def _deeper(families: Sequence[Sequence[Group]], claim: str, where: str, error: Error, *, worse: bool) -> Verdict:
+    held, numbers, used = [], [], []
+    for family in families:
+        known = [one for one in family if error(one) is not None]
+        for shallow, deep in pairwise(known):
+            a, b = error(shallow), error(deep)
+            assert a is not None
+            assert b is not None
+            held.append(b > a if worse else b < a)
+            numbers.append(_pair(shallow, deep, a, b))
+            used += [shallow, deep]
+    return Verdict(claim=claim, where=where, answer=answer(held), numbers=tuple(numbers), caveats=caveats(used))
+
+
+def _plain_against_residual(families: Sequence[Sequence[Group]]) -> Verdict:
+    """At each depth; the paper's gain grows with depth."""
+    by_net = {
+        (one.first.beyond_depth(), one.first.recipe.plain, one.first.recipe.depth): one
+        for family in families
+        for one in family
+        if one.first.recipe.shortcut in (None, "A")
+    }
+    held, numbers, used = [], [], []
+    for (recipe, plain, depth), one in sorted(by_net.items(), key=lambda item: item[0][2]):
+        other = by_net.get((recipe, True, depth))
+        if plain or other is None or one.error is None or other.error is None:
+            continue
+        held.append(one.error < other.error)
+        numbers.append(_pair(other, one, other.error, one.error))
+        used += [one, other]
+    return Verdict(
+        claim="a residual net has lower test error than its plain counterpart",
+        where="Sec. 4.1, Fig. 6",
+        answer=answer(held),
+        numbers=tuple(numbers),
+        caveats=caveats(used),
+    )
+
+
+def caveats(used: Iterable[Group]) -> tuple[str, ...]:
+    """What of these runs is not as in the paper."""
+    return tuple(sorted({mark for one in used for run in one.runs for mark in run.marks()}))
+
+
+def _pair(a: Group, b: Group, of_a: float, of_b: float) -> str:
+    """Two nets and their errors: "plain-20 9.40 %, plain-56 12.50 % (+3.10 points, n = 2)"."""
+    points = f"{of_b - of_a:+.2f} points, {_n(a, b)}"
+    return f"{a.first.label} {of_a:.2f} %, {b.first.label} {of_b:.2f} % ({points})"
+
+
+def _n(a: Group, b: Group) -> str:
+    counts = len(a.runs), len(b.runs)
+    return f"n = {counts[0]}" if counts[0] == counts[1] else f"n = {counts[0]} and {counts[1]}"
+
+
+def _spread(values: Sequence[float]) -> str:
+    if not values:
+        return ""
+    mean = sum(values) / len(values)
+    return f"{mean:.2f}±{deviation(values):.2f}" if len(values) > 1 else f"{mean:.2f}"

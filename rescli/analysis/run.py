@@ -1,0 +1,168 @@
+"""One run as the analyses see it: its recipe, its curves, and what of it differs from the paper's."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from rescli.errors import StoreError, UsageError
+from rescli.models.names import label
+from rescli.models.spec import NetworkSpec
+from rescli.profiling.cost import cost
+from rescli.recipes.cifar import CifarRecipe
+from rescli.store.listing import list_runs
+from rescli.store.reader import read_run
+
+TAIL = 64
+"""The training error of a run is its mean over the last 1/64 of the run: 1,000 of 64k iterations."""
+
+FORKS: Mapping[str, Any] = {"precision": "fp32", "bn_images": 64, "momentum_form": "caffe"}
+"""Where implementations of the same recipe differ, and what the paper's was."""
+
+BOOKKEEPING = ("eval_every", "log_every")
+"""What changes how often a run is looked at, and nothing else."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Run:
+    """A run. Errors in %, curves as (iterations int64 [n], errors float64 [n]); `status` as in `rescli runs list`."""
+
+    path: Path
+    status: str
+    recipe: CifarRecipe
+    spec: NetworkSpec
+    iteration: int
+    seconds: float
+    warmup_ended: int | None
+    metrics: Mapping[str, Mapping[str, npt.NDArray[Any]]]
+    environment: Mapping[str, Any]
+    sessions: tuple[Mapping[str, Any], ...]
+
+    @property
+    def label(self) -> str:
+        """plain-56, ResNet-110."""
+        return label(self.spec)
+
+    @property
+    def finished(self) -> bool:
+        """Whether it got to the end of its recipe."""
+        return self.status == "finished"
+
+    @property
+    def tested(self) -> str:
+        """The split it was evaluated on: "test", or "val" if it held images out."""
+        return "val" if self.recipe.validation else "test"
+
+    @property
+    def parameters(self) -> int:
+        """Number of parameters."""
+        return cost(self.spec).parameters
+
+    def curve(self, split: str, column: str = "error") -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
+        """Iterations and values of "train" or the tested split; empty where there are none yet."""
+        columns = self.metrics.get(split, {})
+        if column not in columns:
+            return np.zeros(0, np.int64), np.zeros(0)
+        return columns["iteration"], columns[column]
+
+    @property
+    def error(self) -> float | None:
+        """The last test (or validation) error; None before the first evaluation."""
+        return _last(self.curve(self.tested)[1])
+
+    @property
+    def train_error(self) -> float | None:
+        """The mean training error over the last 1/64 of the run; None before the first row."""
+        iterations, errors = self.curve("train")
+        if not len(errors):
+            return None
+        return float(errors[iterations > iterations[-1] - max(1, self.recipe.iterations // TAIL)].mean())
+
+    def differences(self) -> dict[str, tuple[Any, Any]]:
+        """What the paper's recipe for this net says otherwise: name -> (the paper's, this run's)."""
+        return {name: pair for name, pair in self._against_paper().items() if name not in FORKS}
+
+    def forks(self) -> dict[str, tuple[Any, Any]]:
+        """Where this implementation of the recipe is not the paper's: name -> (the paper's, this run's)."""
+        return {
+            name: (paper, getattr(self.recipe, name))
+            for name, paper in FORKS.items()
+            if getattr(self.recipe, name) != paper
+        }
+
+    def marks(self) -> tuple[str, ...]:
+        """What keeps it from standing beside the paper's figures, in words; empty for a finished run of the paper's recipe."""
+        found = (
+            []
+            if self.finished
+            else [f"{self.status} after {self.iteration:,} of {self.recipe.iterations:,} iterations"]
+        )
+        if self.recipe.validation:
+            found.append("error on held-out training images, not on the test set")
+        return (
+            *found,
+            *(f"{name} {word(ours)} (paper: {word(paper)})" for name, (paper, ours) in self.differences().items()),
+        )
+
+    def experiment(self) -> str:
+        """Equal for runs that differ in nothing but the seed (and in how often they were looked at)."""
+        return repr(
+            {name: value for name, value in self.recipe.to_dict().items() if name not in ("seed", *BOOKKEEPING)}
+        )
+
+    def beyond_depth(self) -> str:
+        """Equal for runs whose recipes agree in all but seed, depth and kind of net; the warm-up goes with the depth."""
+        left_out = {"seed", "depth", "plain", "shortcut", *BOOKKEEPING}
+        values = {name: value for name, value in self.recipe.to_dict().items() if name not in left_out}
+        if "warmup" not in self.differences():
+            values = {name: value for name, value in values.items() if not name.startswith("warmup")}
+        return repr(values)
+
+    def _against_paper(self) -> dict[str, tuple[Any, Any]]:
+        recipe = self.recipe
+        paper = CifarRecipe(depth=recipe.depth, plain=recipe.plain).resolved().to_dict()
+        ours = recipe.to_dict()
+        left_out = {"depth", "plain", "seed", *BOOKKEEPING}
+        return {name: (paper[name], ours[name]) for name in paper if name not in left_out and paper[name] != ours[name]}
+
+
+def read(path: Path) -> Run:
+    """The run at `path`, weights left out. Raises `StoreError` for what is no run, or one of another recipe than this knows."""
+    record = read_run(path, tensors=False)
+    try:
+        recipe = CifarRecipe.from_dict(record.recipe)
+        classes = {"cifar100": 100}.get(recipe.dataset, 10)
+        return Run(
+            path=path,
+            status=list_runs(path)[0].status if record.status == "running" else record.status,
+            recipe=recipe,
+            spec=recipe.spec(classes=classes),
+            iteration=int(record.progress["iteration"]),
+            seconds=float(record.progress["seconds"]),
+            warmup_ended=record.progress.get("warmup_ended"),
+            metrics=record.metrics,
+            environment=record.environment,
+            sessions=tuple(record.sessions),
+        )
+    except (UsageError, KeyError, TypeError, ValueError) as error:
+        raise StoreError(f"{path}: its recipe is not one that can be analysed: {error}") from error
+
+
+def _last(values: npt.NDArray[Any]) -> float | None:
+    return float(values[-1]) if len(values) else None
+
+
+def word(value: Any) -> str:
+    """A value of a recipe for people."""
+    if isinstance(value, (list, tuple)):
+        return "/".join(f"{one:g}" for one in value)
+    if value is None:
+        return "none"
+    if isinstance(value, bool):
+        return "on" if value else "off"
+    return f"{value:,}" if isinstance(value, int) else str(value)

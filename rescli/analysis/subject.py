@@ -1,0 +1,195 @@
+"""What is measured: a run's net, weights from elsewhere, or a net as training begins with it; and the images it is shown."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from rescli.backends.base import Job, Worker
+from rescli.backends.registry import choose
+from rescli.data.feed import ResidentImages
+from rescli.data.mean import mean_image
+from rescli.data.names import DATASETS, info
+from rescli.data.order import Order
+from rescli.data.read import load
+from rescli.data.split import split as split_dataset
+from rescli.engine.networks import fresh, inputs_of, open_network
+from rescli.engine.prepare import precision_of, start_job
+from rescli.errors import DataError, UsageError
+from rescli.models.build import Network
+from rescli.models.names import network
+from rescli.models.norm import use_batch_statistics
+from rescli.models.spec import NetworkSpec, Spec
+from rescli.models.weights.bundle import Bundle, Preprocessing
+from rescli.models.weights.read import module_of
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wishes:
+    """What a user asked for. `name` to `layout` are about weights from elsewhere, `seed` about nets without weights.
+
+    `split` is "test", "train" or "val"; `images` None means all of it. `dataset` is a name, `data` a folder.
+    """
+
+    name: str | None = None
+    forks: Mapping[str, Any] = field(default_factory=dict)
+    normalize: str | None = None
+    layout: str = "auto"
+    seed: int | None = None
+    dataset: str | None = None
+    data: Path | None = None
+    split: str = "test"
+    images: int | None = None
+    backend: str = "auto"
+    precision: str | None = None
+    threads: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Subject:
+    """A net with its images, ready to be put on a device. `path` is None for a net at initialization."""
+
+    what: str
+    path: Path | None
+    bundle: Bundle
+    dataset: str
+    split: str
+    feed: Any
+    iteration: int | None
+    initial: bool
+    wishes: Wishes
+
+    @property
+    def spec(self) -> Spec:
+        """The net."""
+        return self.bundle.spec
+
+    @property
+    def precision(self) -> str:
+        """Of the arithmetic: exact unless the user wants otherwise."""
+        return precision_of(choose(self.wishes.backend), self.wishes.precision or "fp32")
+
+    def module(self) -> Network:
+        """The net with its weights. Without training BN has no statistics, and takes those of the batch."""
+        module = module_of(self.bundle)
+        if self.initial:
+            use_batch_statistics(module)
+        return module
+
+    def start(self, module: Network, *, name: str) -> Worker:
+        """The net on a device, with the images as the feed called `name`; "train" is the one that can be differentiated."""
+        job = Job(
+            network=module,
+            feeds={name: self.feed},
+            classes=self.spec.classes,
+            precision=self.precision,
+            threads=self.wishes.threads,
+        )
+        return start_job(choose(self.wishes.backend), job)
+
+    def epoch(self) -> tuple[Any, ...]:
+        """The plan of the first epoch of training: in the order of the run's seed, cropped and mirrored as the run was."""
+        recipe = self.bundle.origin.get("recipe", {})
+        plan = tuple(self.feed.plan_tensors(Order(len(self.feed), recipe.get("seed", 0)).epoch(0)))
+        return plan if recipe.get("augment", True) else plan[:1]
+
+
+def open_subject(what: str, wishes: Wishes) -> Subject:
+    """The net that `what` names, a file or a network's name, and its images.
+
+    Raises `UsageError` for what is neither, and as `open_network` and `load` do.
+    """
+    path = Path(what)
+    if path.exists() or path.suffix or path.parent != Path():
+        if wishes.seed is not None:
+            raise UsageError(f"{what} holds weights, so --seed has no effect", "Leave it out.")
+        bundle = open_network(
+            path, name=wishes.name, forks=wishes.forks, normalize=wishes.normalize, layout=wishes.layout
+        )
+        return _with_images(what, path, bundle, wishes, initial=False)
+    if wishes.name or wishes.normalize or wishes.layout != "auto":
+        raise UsageError(
+            f"{what}: there is no such file, and --net, --normalize and --layout are about one", "Leave them out."
+        )
+    try:
+        spec = network(what, **{key: value for key, value in wishes.forks.items() if value is not None})
+    except UsageError as error:
+        raise UsageError(f"{what} is neither a file nor a network: {error.message}", error.hint) from error
+    return _with_images(what, None, fresh(spec, wishes.seed or 0), wishes, initial=True)
+
+
+def _with_images(what: str, path: Path | None, bundle: Bundle, wishes: Wishes, *, initial: bool) -> Subject:
+    recipe = bundle.origin.get("recipe", {})
+    trained_on = recipe.get("dataset")
+    if trained_on is not None and wishes.dataset not in (None, trained_on):
+        raise UsageError(f"{what} was trained on {trained_on}, not {wishes.dataset}", "Leave the name out.")
+    spec = bundle.spec
+    in_folders = not isinstance(spec, NetworkSpec) or spec.stem.pool is not None
+    name = "folder" if in_folders else wishes.dataset or trained_on or _by_classes(spec)
+    feed = _folder(what, bundle, wishes) if in_folders else _resident(what, path, bundle, name, wishes)
+    return Subject(
+        what=what,
+        path=path,
+        bundle=bundle,
+        dataset=name,
+        split=wishes.split,
+        feed=feed,
+        iteration=bundle.origin.get("iteration"),
+        initial=initial,
+        wishes=wishes,
+    )
+
+
+def _by_classes(spec: Spec) -> str:
+    return "cifar100" if spec.classes == 100 else "cifar10"
+
+
+def _resident(what: str, path: Path | None, bundle: Bundle, name: str, wishes: Wishes) -> ResidentImages:
+    """Images of a CIFAR data set as this net's inputs."""
+    dataset, spec = load(name, data=wishes.data), bundle.spec
+    if (len(dataset.classes), info(name).image_size) != (spec.classes, spec.input_size):
+        raise UsageError(
+            f"{what} has {spec.classes} classes and inputs of {spec.input_size} pixels; {name} has "
+            f"{len(dataset.classes)} and {info(name).image_size}",
+            f"Name another data set: --data {' | '.join(DATASETS)}.",
+        )
+    splits = split_dataset(dataset, bundle.origin.get("recipe", {}).get("validation", 0))
+    images = {"train": splits.train, "val": splits.validation, "test": splits.test}[wishes.split]
+    if images is None:
+        raise UsageError(f"{what} has no split 'val'", "There are train and test, and val if a run held images out.")
+    if path is None:
+        ones = np.ones(3, np.float32)
+        inputs = Preprocessing(divisor=255.0, mean=mean_image(splits.train.images), std=ones, source="mean image")
+    else:
+        inputs = inputs_of(path, bundle)
+    if inputs.mean.ndim == 3 and inputs.mean.shape != images.images.shape[1:]:
+        raise DataError(f"{what}: its mean image has the shape {inputs.mean.shape}, not that of {name}'s images")
+    mean = np.ascontiguousarray(np.broadcast_to(inputs.mean, images.images.shape[1:]), dtype=np.float32)
+    std = None if (inputs.std == 1).all() else inputs.std
+    return ResidentImages(images[: wishes.images], mean, std=std, divisor=inputs.divisor)
+
+
+def _folder(what: str, bundle: Bundle, wishes: Wishes) -> Any:
+    """Images in folders as the inputs of an ImageNet net."""
+    from rescli.data.folder import FolderImages
+
+    if wishes.data is None:
+        raise UsageError(f"{what} is an ImageNet net: it needs images", "Name their folder: --data DIR/val.")
+    inputs = bundle.preprocessing
+    if inputs is None:
+        from rescli.models.weights.bundle import NORMALIZATIONS
+
+        inputs = NORMALIZATIONS[wishes.normalize or "imagenet"]
+    folder = wishes.data / wishes.split if (wishes.data / wishes.split).is_dir() else wishes.data
+    return FolderImages(
+        folder,
+        size=bundle.spec.input_size,
+        mean=inputs.mean,
+        std=inputs.std,
+        divisor=inputs.divisor,
+        spread=wishes.images,
+    )

@@ -1,0 +1,39 @@
+"""A claim of the paper, and what runs say to it: computed from their numbers, never typed in."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal, TypeAlias
+
+Answer: TypeAlias = Literal["yes", "no", "mixed", "cannot tell"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Verdict:
+    """What the paper claims and where, whether these runs agree, and with which numbers.
+
+    `caveats` say what keeps the runs from being the paper's.
+    """
+
+    claim: str
+    where: str
+    answer: Answer
+    numbers: tuple[str, ...] = ()
+    caveats: tuple[str, ...] = ()
+
+    def to_dict(self) -> dict[str, Any]:
+        """As a JSON document."""
+        return {
+            "claim": self.claim,
+            "where": self.where,
+            "answer": self.answer,
+            "numbers": list(self.numbers),
+            "caveats": list(self.caveats),
+        }
+
+
+def answer(held: list[bool]) -> Answer:
+    """Of several comparisons: yes if all held, no if none did."""
+    if not held:
+        return "cannot tell"
+    return "yes" if all(held) else "mixed" if any(held) else "no"

@@ -1,0 +1,127 @@
+"""What the commands of `rescli analyze` share: their sources, their formats, and where figures go."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from rescli import console
+from rescli.commands.options import option
+from rescli.errors import UsageError
+
+if TYPE_CHECKING:
+    from rescli.analysis.collect import Collection
+    from rescli.analysis.plot import Plot
+    from rescli.analysis.table import Table
+
+Sources = Annotated[
+    list[str],
+    typer.Argument(metavar="RUNS...", help="Run stores, folders of them, or patterns.", show_default=False),
+]
+Nets = Annotated[
+    list[str],
+    typer.Argument(
+        metavar="NETS...",
+        help="Run stores, files of weights, folders, patterns; or a network's name, for its state at initialization.",
+        show_default=False,
+    ),
+]
+Strict = Annotated[bool, option("--strict", help="Fail where a file would be skipped.")]
+PlotFile = Annotated[Path | None, option("--plot", help="Write the figure: .pdf, .svg or .png.", default="no file")]
+DataFile = Annotated[
+    Path | None, option("--data", help="Write the numbers that the figure shows: .csv or .json.", default="no file")
+]
+Size = Annotated[str, option(help="Of the figure: column (3.3 in), page (6.9 in), or WIDTHxHEIGHT in inches.")]
+FontSize = Annotated[float, option(min=3, max=30, help="Of the figure, in points.")]
+Latex = Annotated[bool, option("--latex", help="A LaTeX table (booktabs) on stdout.")]
+
+
+def tell(skipped: Iterable[Any]) -> None:
+    """Name the files that were left out, each with the reason, on stderr."""
+    for one in skipped:
+        console.note(f"Skipped {one.path}: {one.why}")
+
+
+def gathered(sources: Sequence[str], *, strict: bool) -> Collection:
+    """The runs in `sources`; what is skipped is told."""
+    from rescli.analysis.collect import collect
+
+    found = collect(sources, strict=strict)
+    tell(found.skipped)
+    return found
+
+
+def check_files(plot_file: Path | None, data_file: Path | None) -> None:
+    """Complain about names of files before any work is done. Raises `UsageError`."""
+    from rescli.analysis.figures import format_of
+
+    if plot_file is not None:
+        format_of(plot_file)
+    if data_file is not None and data_file.suffix not in (".csv", ".json"):
+        raise UsageError(f"{data_file}: how it ends says no format of data", "Known here: csv, json.")
+
+
+def write_plot(plot: Plot, plot_file: Path | None, data_file: Path | None, size: str, font_size: float) -> None:
+    """Write the figure and its numbers where the user wants them."""
+    from rescli.analysis.figures import Look, figure_bytes, format_of
+    from rescli.store.replace import install
+
+    if plot_file is not None:
+        install(plot_file, figure_bytes(plot, format_of(plot_file), Look.of(size, font_size)), keep=None)
+        console.note(f"Drawn in {plot_file}.")
+    if data_file is not None:
+        text = plot.as_csv() if data_file.suffix == ".csv" else plot.as_json() + "\n"
+        install(data_file, text.encode(), keep=None)
+        console.note(f"Written to {data_file}.")
+
+
+def print_plot(plot: Plot, *, panels: int | None = None) -> None:
+    """The figure in characters."""
+    from rescli.console.sketch import Stroke, sketch
+
+    for panel in plot.panels[:panels]:
+        strokes = [Stroke(line.label, (line.x / panel.unit).tolist(), line.y.tolist()) for line in panel.lines]
+        limits = panel.x_limits and (panel.x_limits[0] / panel.unit, panel.x_limits[1] / panel.unit)
+        console.say(
+            sketch(
+                strokes,
+                x_label=panel.x_label,
+                y_label=panel.y_label,
+                x_limits=limits,
+                y_limits=panel.y_limits,
+                log=panel.log,
+            )
+        )
+
+
+def show_table(table: Table, document: Any, *, json: bool, csv: bool, markdown: bool, latex: bool) -> None:
+    """The table as the user wants it: for people, or in one of the machine's formats."""
+    if json + csv + markdown + latex > 1:
+        raise UsageError("one format at a time", "Choose one of --json, --csv, --markdown and --latex.")
+    if json:
+        console.emit(document)
+    elif csv:
+        names = list(dict.fromkeys(name for row in table.exact for name in row))
+        console.csv(names, [[_cell(row.get(name)) for name in names] for row in table.exact])
+    elif latex:
+        console.latex(table.columns, table.rows, right=table.right, notes=table.notes)
+    elif markdown:
+        console.markdown(table.columns, table.rows, right=table.right)
+        if table.notes:
+            console.say()
+        for line in table.notes:
+            console.say(f"- {line}")
+    else:
+        console.table(table.columns, table.rows, right=table.right)
+        for line in table.notes:
+            console.say(line)
+
+
+def _cell(value: Any) -> Any:
+    """One cell of CSV: lists and mappings as text."""
+    if isinstance(value, (list, tuple)):
+        return "; ".join(str(one) for one in value)
+    return "; ".join(f"{key}: {one}" for key, one in value.items()) if isinstance(value, dict) else value

@@ -1,0 +1,131 @@
+"""`rescli analyze responses`: Fig. 7."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+from rescli import console
+from rescli.commands.analyze.measuring import Dataset, Seed, measured, wishes_of
+from rescli.commands.analyze.output import (
+    DataFile,
+    FontSize,
+    Nets,
+    PlotFile,
+    Size,
+    Strict,
+    check_files,
+    print_plot,
+    write_plot,
+)
+from rescli.commands.eval import Split
+from rescli.commands.networks import Layout, Net, Normalize, Padding, Pool, Shortcut, StrideIn
+from rescli.commands.options import Backend, Debug, Json, Precision, Threads, option, plain
+
+if TYPE_CHECKING:
+    from rescli.analysis.responses import Responses
+
+
+def responses(
+    nets: Nets,
+    plot: PlotFile = None,
+    data: DataFile = None,
+    size: Size = "column",
+    font_size: FontSize = 8.0,
+    split: Annotated[Split, option(help="Which images; val: those that the run held out.")] = Split.test,
+    images: Annotated[int | None, option(min=1, help="How many of them.", default="all")] = None,
+    dataset: Dataset = None,
+    channels: Annotated[bool, option("--channels", help="Every channel's std, too.")] = False,
+    save: Annotated[bool, option("--save", help="Keep the result in the run store; asked again, it is there.")] = False,
+    again: Annotated[bool, option("--again", help="Measure even if the run store holds the result.")] = False,
+    net: Net = None,
+    shortcut: Shortcut = None,
+    stride_in: StrideIn = None,
+    padding: Padding = None,
+    pool: Pool = None,
+    normalize: Normalize = None,
+    layout: Layout = None,
+    seed: Seed = None,
+    backend: Backend = "auto",
+    precision: Annotated[Precision | None, option(help="Of the arithmetic.", default="fp32, the exact one")] = None,
+    threads: Threads = None,
+    strict: Strict = False,
+    json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """Standard deviation of every 3x3 layer's output, after BN and before ReLU or addition (Fig. 7).
+
+    Over all images, channels and positions, in one pass. 1x1 layers, projections and fc do not count.
+    """
+    check_files(plot, data)
+    from rescli.analysis.fig7 import fig7
+    from rescli.analysis.responses import responses as measure
+    from rescli.analysis.responses import save as keep
+
+    wishes = wishes_of(
+        dataset,
+        name=net,
+        shortcut=shortcut,
+        stride_in=stride_in,
+        padding=padding,
+        pool=pool,
+        normalize=normalize,
+        layout=plain(layout) or "auto",
+        seed=seed,
+        split=split,
+        images=images,
+        backend=backend,
+        precision=precision,
+        threads=threads,
+    )
+
+    def look(what: str) -> Responses:
+        result = measure(what, wishes, reuse=not again)
+        if save and not result.saved:
+            keep(Path(what), result)
+        return result
+
+    found, skipped = measured(nets, look, strict=strict)
+    drawn = fig7(found)
+    write_plot(drawn, plot, data, size, font_size)
+    if json:
+        console.emit(
+            {
+                "responses": [one.to_dict(channels=channels) for one in found],
+                "skipped": [one.to_dict() for one in skipped],
+            }
+        )
+        return
+    if len(found) == 1:
+        _print_layers(found[0], channels)
+    print_plot(drawn, panels=1 if len(found) == 1 else None)
+    console.table(
+        ["net", "layers", "median std", "smallest", "largest", "images", "run"],
+        [
+            (
+                one.label,
+                len(one.layers),
+                *(f"{value:.4f}" for value in (one.median, one.std.min(), one.std.max())),
+                f"{one.images:,}",
+                one.what,
+            )
+            for one in found
+        ],
+        right=(1, 2, 3, 4, 5),
+    )
+    first = found[0]
+    console.say(
+        f"{first.dataset} {first.split}, {first.precision}, BN by {' or '.join(sorted({one.statistics for one in found}))} statistics"
+        + (" (taken from the run store)" if all(one.saved for one in found) else "")
+    )
+
+
+def _print_layers(found: Responses, channels: bool) -> None:
+    columns = ["", "layer", "map", "std", "mean", *(["std of each channel"] if channels else [])]
+    rows = []
+    for number, layer in enumerate(found.layers, start=1):
+        point = layer.point
+        shape = f"{point.channels}x{point.size}x{point.size}"
+        each = [" ".join(f"{value:.3f}" for value in layer.channel_std)] if channels else []
+        rows.append((number, point.layer, shape, f"{layer.std:.4f}", f"{layer.mean:+.4f}", *each))
+    console.table(columns, rows, right=(0, 3, 4))

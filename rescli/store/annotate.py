@@ -1,0 +1,24 @@
+"""Adding the results of an analysis to a run store: a new file in place of the old one, as everything here."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace as changed
+from pathlib import Path
+from typing import Any
+
+from rescli.store.encode import encode
+from rescli.store.lock import RunLock
+from rescli.store.reader import read_run
+from rescli.store.replace import replace
+
+
+def save_analysis(path: Path, name: str, results: Mapping[str, Any]) -> None:
+    """Put `results` (see `RunRecord.analysis`) into the run at `path` as /analysis/NAME, over earlier ones of that name.
+
+    Everything else stays, bit for bit; the store as it was becomes the previous generation. Raises `StoreError` when it
+    cannot be read or written, or when another process is at work on the run.
+    """
+    with RunLock(path):
+        record = read_run(path)
+        replace(path, encode(changed(record, analysis={**record.analysis, name: dict(results)})))
