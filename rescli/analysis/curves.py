@@ -18,7 +18,7 @@ def curves(runs: Sequence[Run], *, bottom: float = 0.0, top: float | None = None
     """As Figs. 1 and 6: "Dashed lines denote training error, and bold lines denote testing error."
 
     Runs of one net share a colour. The axis goes from `bottom` to `top`: 20 % as in the paper, or further where a run ends
-    above that (the paper leaves plain-110 out for it). Raises `RescliError` where no run has a point yet.
+    above that (the paper leaves plain-110 out). Raises `RescliError` where no run has a point yet.
     """
     several = len({run.recipe.dataset for run in runs}) > 1
     lines: list[Line] = []
@@ -59,8 +59,8 @@ def curves(runs: Sequence[Run], *, bottom: float = 0.0, top: float | None = None
 
 
 def _top(runs: Sequence[Run]) -> float:
-    """20 %, or the next round value over where the runs come to rest: the middle of their last quarter. Finished runs decide."""
+    """20 %, or enough for where the runs come to rest: the median of their last quarter. Finished runs decide."""
     decisive = [run for run in runs if run.finished] or runs
     errors = [run.curve(split)[1] for run in decisive for split in ("train", run.tested)]
     rest = max(float(np.median(values[-max(1, len(values) // 4) :])) for values in errors if len(values))
-    return TOP if rest < 0.9 * TOP else min(100.0, 10.0 * float(np.ceil(1.5 * rest / 10)))
+    return min(100.0, max(TOP, 10.0 * float(np.ceil(1.5 * rest / 10))))

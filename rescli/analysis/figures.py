@@ -106,6 +106,8 @@ def _panel(axes: Any, panel: Panel, colours: dict[str, str], look: Look) -> None
         axes.set_xlim(panel.x_limits[0] / panel.unit, panel.x_limits[1] / panel.unit)
     if panel.y_limits is not None:
         axes.set_ylim(*panel.y_limits)
+    if panel.unit == 1.0:
+        axes.xaxis.get_major_locator().set_params(integer=True)  # layers and iterations are counted
     axes.set_xlabel(panel.x_label, fontsize=look.font_size)
     axes.set_ylabel(panel.y_label, fontsize=look.font_size)
     axes.tick_params(labelsize=look.font_size - 1, width=0.6, length=2.5)

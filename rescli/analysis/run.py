@@ -71,6 +71,11 @@ class Run:
         return columns["iteration"], columns[column]
 
     @property
+    def has_curve(self) -> bool:
+        """Whether there is a point to draw yet."""
+        return any(len(columns["iteration"]) for columns in self.metrics.values())
+
+    @property
     def error(self) -> float | None:
         """The last test (or validation) error; None before the first evaluation."""
         return _last(self.curve(self.tested)[1])

@@ -34,7 +34,8 @@ class Footnotes:
 
     def mark(self, remarks: Sequence[str]) -> str:
         """The letters of these remarks, such as "a,c"."""
-        return ",".join(self._letters.setdefault(remark, _letter(len(self._letters))) for remark in remarks)
+        letters = [self._letters.setdefault(remark, _letter(len(self._letters))) for remark in remarks]
+        return ",".join(sorted(letters, key=lambda letter: (len(letter), letter)))
 
     def lines(self) -> tuple[str, ...]:
         """Letter and remark, a line each."""

@@ -175,19 +175,39 @@ def restore(run: Run, json: Json = False, debug: Debug = False) -> None:
 def watch(
     run: Run,
     interval: Annotated[float, option(min=0.1, help="Seconds between looks.")] = 2.0,
+    curve: Annotated[
+        bool | None, option("--curve/--no-curve", help="Draw the errors so far.", default="on a terminal")
+    ] = None,
     json: Json = False,
     debug: Debug = False,
 ) -> None:
-    """Follow a run from a second process until it ends: a line for every checkpoint that another process writes."""
+    """Follow a run from a second process until it ends: the curve and a line, anew for every checkpoint of the other one."""
     from rescli.analysis.watch import follow
 
+    if json and curve:
+        raise UsageError("--json draws nothing", "Leave --curve out.")
+    drawn = console.on_terminal() if curve is None else curve
     last: dict[str, Any] = {}
     for moment in follow(run, interval=interval):
         last = moment.to_dict()
         if not json:
+            if drawn:
+                _draw(run)
             console.say(moment.line())
     if json:
         console.emit(last)
+
+
+def _draw(run: Path) -> None:
+    """The run's curves, in place of what the terminal showed."""
+    from rescli.analysis.curves import curves
+    from rescli.analysis.run import read
+    from rescli.commands.analyze.output import print_plot
+
+    found = read(run)
+    console.clear()
+    if found.has_curve:
+        print_plot(curves([found]))
 
 
 @app.command()

@@ -78,7 +78,7 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[Any]], *, right: Seque
 
     grid = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
     for number, column in enumerate(columns):
-        grid.add_column(column, justify="right" if number in right else "left", no_wrap=not _terminal())
+        grid.add_column(column, justify="right" if number in right else "left", no_wrap=not on_terminal())
     for row in rows:
         grid.add_row(*("" if cell is None else str(cell) for cell in row))
     screen = _stdout()
@@ -171,12 +171,19 @@ def duration(seconds: float) -> str:
     return f"{hours}:{minute:02}:{second:02}" if hours else f"{minute}:{second:02}"
 
 
-def _terminal() -> bool:
+def on_terminal() -> bool:
+    """Whether stdout is one."""
     return sys.stdout.isatty()
+
+
+def clear() -> None:
+    """Empty the terminal; nothing where there is none."""
+    if on_terminal():
+        _stdout().clear()
 
 
 def _stdout() -> Console:
     from rich.console import Console
 
     # In a file or pipe a table is as wide as it needs to be: nothing is cut off for a screen that is not there.
-    return Console(width=None if _terminal() else 400, highlight=False, emoji=False, markup=False)
+    return Console(width=None if on_terminal() else 400, highlight=False, emoji=False, markup=False)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from rescli.commands.analyze import curves, gradients, responses, tables
+from rescli.commands.analyze import curves, gradients, report, responses, tables
 
 app = typer.Typer(help="Draw and tabulate runs as the paper does.", no_args_is_help=True)
 
@@ -20,3 +20,4 @@ app.command("curves", short_help="Figs. 1 and 6: training and test error against
 app.command("table6", short_help="Table 6: best (mean ± std) over seeds, beside the paper's errors.")(tables.table6)
 app.command("compare", short_help="Recipes side by side, only what differs, and the outcomes.")(tables.compare)
 app.command("degradation", short_help="Sec. 1: does error grow with depth?")(tables.degradation)
+app.command("report", short_help="One HTML page: claims and verdicts, tables, figures, provenance.")(report.report)

@@ -114,10 +114,9 @@ def responses(
         right=(1, 2, 3, 4, 5),
     )
     first = found[0]
-    console.say(
-        f"{first.dataset} {first.split}, {first.precision}, BN by {' or '.join(sorted({one.statistics for one in found}))} statistics"
-        + (" (taken from the run store)" if all(one.saved for one in found) else "")
-    )
+    statistics = " or ".join(sorted({one.statistics for one in found}))
+    taken = " (taken from the run store)" if all(one.saved for one in found) else ""
+    console.say(f"{first.dataset} {first.split}, {first.precision}, BN by {statistics} statistics{taken}")
 
 
 def _print_layers(found: Responses, channels: bool) -> None:

@@ -1,0 +1,154 @@
+"""What the paper claims of its CIFAR runs, each claim held against the runs at hand."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from itertools import pairwise
+
+from rescli.analysis.degradation import caveats, degradation
+from rescli.analysis.gradients import VANISHED, Gradients
+from rescli.analysis.groups import Group, group
+from rescli.analysis.responses import Responses
+from rescli.analysis.run import Run
+from rescli.analysis.verdict import Verdict, answer
+
+PLAIN_110 = 60.0
+"""Sec. 4.2: of the plain net with 110 layers "the error is higher than 60%"."""
+FITTED = 0.1
+"""Sec. 4.2: the 1202-layer net "is able to achieve training error <0.1%"."""
+
+
+def claims(
+    runs: Sequence[Run], responses: Sequence[Responses] = (), gradients: Sequence[Gradients] = ()
+) -> list[Verdict]:
+    """Every claim of Secs. 1, 4.1 and 4.2 that CIFAR runs can speak to, with the verdict of these."""
+    groups = [one for one in group(runs) if one.first.finished]
+    return [
+        *degradation(runs),
+        _of_one_net(
+            groups,
+            "the plain net with 110 layers stays above 60 % error",
+            "Fig. 6 left",
+            lambda one: one.first.recipe.plain and one.first.recipe.depth == 110,
+            lambda one: ("training error", one.train_error, (one.train_error or 0.0) > PLAIN_110),
+        ),
+        _of_one_net(
+            groups,
+            "the 1202-layer net fits the training set (training error < 0.1 %)",
+            "Sec. 4.2",
+            lambda one: not one.first.recipe.plain and one.first.recipe.depth == 1202,
+            lambda one: ("training error", one.train_error, one.train_error is not None and one.train_error < FITTED),
+        ),
+        _overfits(groups),
+        _warm_up(runs),
+        _smaller_than_plain(responses),
+        _smaller_with_depth(responses),
+        _no_vanishing(gradients),
+    ]
+
+
+def _of_one_net(
+    groups: Iterable[Group],
+    claim: str,
+    where: str,
+    which: Callable[[Group], bool],
+    look: Callable[[Group], tuple[str, float | None, bool]],
+) -> Verdict:
+    chosen = [one for one in groups if which(one)]
+    found = [(one, *look(one)) for one in chosen]
+    return Verdict(
+        claim=claim,
+        where=where,
+        answer=answer([held for *_, held in found]),
+        numbers=tuple(
+            f"{one.first.label}: {what} {value:.2f} %, n = {len(one.runs)}"
+            for one, what, value, _ in found
+            if value is not None
+        ),
+        caveats=caveats(chosen),
+    )
+
+
+def _overfits(groups: Sequence[Group]) -> Verdict:
+    """Table 6: 7.93 % with 1202 layers, 6.43 % with 110."""
+    held, numbers, used = [], [], []
+    residual = [one for one in groups if not one.first.recipe.plain and one.error is not None]
+    for deep in [one for one in residual if one.first.recipe.depth == 1202]:
+        for other in [one for one in residual if one.first.recipe.depth == 110]:
+            if other.first.beyond_depth() == deep.first.beyond_depth():
+                assert deep.error is not None
+                assert other.error is not None
+                held.append(deep.error > other.error)
+                numbers.append(f"ResNet-110 {other.error:.2f} %, ResNet-1202 {deep.error:.2f} %")
+                used += [deep, other]
+    return Verdict(
+        claim="the 1202-layer net has higher test error than the one with 110 layers",
+        where="Fig. 6 right, Table 6",
+        answer=answer(held),
+        numbers=tuple(numbers),
+        caveats=caveats(used),
+    )
+
+
+def _warm_up(runs: Iterable[Run]) -> Verdict:
+    """Footnote 5: about 400 of 64k iterations."""
+    warm = [run for run in runs if run.recipe.warmup]
+    ended = [run for run in warm if run.warmup_ended is not None]
+    return Verdict(
+        claim="a learning rate of 0.01 brings the training error of very deep nets below 80 % after about 400 iterations",
+        where="Sec. 4.2, footnote 5",
+        answer=answer([(run.warmup_ended or 0) <= run.recipe.iterations / 80 for run in ended]),
+        numbers=tuple(f"{run.label}, seed {run.recipe.seed}: after {run.warmup_ended:,} iterations" for run in ended),
+        caveats=tuple(sorted({mark for run in ended for mark in run.marks()})),
+    )
+
+
+def _trained(found: Iterable[Responses], *, plain: bool) -> list[Responses]:
+    nets = [one for one in found if not one.label.endswith("initialization") and one.label.startswith("plain") == plain]
+    return sorted(nets, key=lambda one: len(one.layers))
+
+
+def _smaller_than_plain(found: Sequence[Responses]) -> Verdict:
+    pairs = [
+        (plain, residual)
+        for residual in _trained(found, plain=False)
+        for plain in _trained(found, plain=True)
+        if len(plain.layers) == len(residual.layers)
+    ]
+    return Verdict(
+        claim="residual nets have smaller responses than their plain counterparts",
+        where="Fig. 7",
+        answer=answer([residual.median < plain.median for plain, residual in pairs]),
+        numbers=tuple(
+            f"median std: {plain.label} {plain.median:.3f}, {residual.label} {residual.median:.3f}"
+            for plain, residual in pairs
+        ),
+    )
+
+
+def _smaller_with_depth(found: Sequence[Responses]) -> Verdict:
+    nets = _trained(found, plain=False)
+    pairs = [(a, b) for a, b in pairwise(nets) if len(a.layers) < len(b.layers)]
+    return Verdict(
+        claim="the deeper a residual net, the smaller the responses of its layers",
+        where="Fig. 7",
+        answer=answer([deep.median < shallow.median for shallow, deep in pairs]),
+        numbers=tuple(
+            f"median std: {shallow.label} {shallow.median:.3f}, {deep.label} {deep.median:.3f}"
+            for shallow, deep in pairs
+        ),
+    )
+
+
+def _no_vanishing(found: Sequence[Gradients]) -> Verdict:
+    plain = [one for one in found if one.label.startswith("plain")]
+    return Verdict(
+        claim="the gradients of plain nets with BN do not vanish",
+        where="Sec. 4.1",
+        answer=answer([one.healthy for one in plain]),
+        numbers=tuple(
+            f"{one.label}: the smallest gradient of weights ({one.smallest[0]}) is {one.smallest[1]:.2g} of the median, "
+            f"vanished would be below {VANISHED:g}"
+            for one in plain
+        ),
+    )

@@ -1,0 +1,71 @@
+"""`rescli analyze report`: one page with everything that some runs can show."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+from rescli import console
+from rescli.commands.analyze.measuring import Dataset, wishes_of
+from rescli.commands.analyze.output import Sources, Strict, gathered
+from rescli.commands.options import Backend, Debug, Json, Threads, option
+from rescli.errors import UsageError
+
+
+def report(
+    runs: Sources,
+    out: Annotated[Path, option(help="The page to write.")] = Path("report.html"),
+    title: Annotated[str, option(help="Heading of the page.")] = "Runs against the paper",
+    measure: Annotated[
+        bool, option("--measure/--no-measure", help="Measure responses and gradients; else show those curves alone.")
+    ] = True,
+    images: Annotated[int | None, option(min=1, help="Test images for the responses.", default="all")] = None,
+    dataset: Dataset = None,
+    backend: Backend = "auto",
+    threads: Threads = None,
+    strict: Strict = False,
+    json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """A self-contained HTML page: the paper's claims with these runs' verdicts, Table 6, Figs. 1, 6 and 7, provenance.
+
+    Responses that were measured with --save are taken from the run stores.
+    """
+    if out.suffix not in (".html", ".htm"):
+        raise UsageError(f"{out}: the page is HTML", "Name it so: --out report.html.")
+    from rescli.analysis.claims import claims
+    from rescli.analysis.report import Measured
+    from rescli.analysis.report import measure as look
+    from rescli.analysis.report import report as write
+    from rescli.store.replace import install
+
+    found = gathered(runs, strict=strict)
+    wishes = wishes_of(
+        dataset,
+        shortcut=None,
+        stride_in=None,
+        padding=None,
+        pool=None,
+        images=images,
+        backend=backend,
+        threads=threads,
+    )
+    measured = look(found.runs, wishes, console.note) if measure else Measured()
+    install(out, write(found, measured, title=title).encode(), keep=None)
+    verdicts = claims(found.runs, measured.responses, measured.gradients)
+    if json:
+        console.emit(
+            {
+                "page": str(out),
+                "runs": [str(run.path) for run in found.runs],
+                "verdicts": [one.to_dict() for one in verdicts],
+                "skipped": [one.to_dict() for one in found.skipped],
+            }
+        )
+        return
+    for note in measured.notes:
+        console.note(f"Not measured: {note}")
+    console.table(
+        ["the paper's claim", "where", "these runs"], [(one.claim, one.where, one.answer) for one in verdicts]
+    )
+    console.say(f"The page: {out}")
