@@ -147,7 +147,7 @@ def _no_vanishing(found: Sequence[Gradients]) -> Verdict:
         where="Sec. 4.1",
         answer=answer([one.healthy for one in plain]),
         numbers=tuple(
-            f"{one.label}: the smallest gradient of weights ({one.smallest[0]}) is {one.smallest[1]:.2g} of the median, "
+            f"{one.label}: the smallest gradient of weights ({one.smallest[0]}) is {one.smallest[1]:.2g} of the largest, "
             f"vanished would be below {VANISHED:g}"
             for one in plain
         ),

@@ -19,7 +19,7 @@ from rescli.errors import RescliError, UsageError
 from rescli.models.names import label, title
 
 VANISHED = 1e-3
-"""A layer's gradient counts as vanished below this part of the median over layers; the paper gives no number."""
+"""A layer's gradient counts as vanished below this part of the largest one; the paper gives no number."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -62,10 +62,10 @@ class Gradients:
 
     @property
     def smallest(self) -> tuple[str, float]:
-        """The layer with the smallest mean norm of its weights' gradient, and that norm over the median of all layers."""
+        """The layer with the smallest mean norm of its weights' gradient, and that norm over the largest one."""
         means = np.array([layer.weight.mean() for layer in self.layers])
         least = int(means.argmin())
-        return self.layers[least].point.layer, float(means[least] / np.median(means))
+        return self.layers[least].point.layer, float(means[least] / means.max())
 
     @property
     def healthy(self) -> bool:
@@ -85,7 +85,7 @@ class Gradients:
             "batch_size": self.batch_size,
             "iteration": self.iteration,
             "precision": self.precision,
-            "smallest": {"layer": name, "of_the_median": ratio},
+            "smallest": {"layer": name, "of_the_largest": ratio},
             "healthy": self.healthy,
             "layers": [layer.to_dict() for layer in self.layers],
         }

@@ -155,7 +155,8 @@ def read(path: Path) -> Run:
             sessions=tuple(record.sessions),
         )
     except (UsageError, KeyError, TypeError, ValueError) as error:
-        raise StoreError(f"{path}: its recipe is not one that can be analysed: {error}") from error
+        why = error.message if isinstance(error, UsageError) else error
+        raise StoreError(f"{path}: its recipe is not one that can be analysed: {why}") from error
 
 
 def _last(values: npt.NDArray[Any]) -> float | None:

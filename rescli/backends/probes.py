@@ -46,7 +46,7 @@ class _Meter:
     def add(self, x: Tensor) -> None:
         """A batch [N, C, H, W] (or [N, C])."""
         # Rows of channels: for channels-last maps that is the order in memory.
-        rows = x.detach().movedim(1, -1).reshape(-1, x.shape[1]).double()
+        rows = x.detach().movedim(1, -1).reshape(-1, x.shape[1]).to(torch.float64, copy=True)
         mean = rows.mean(0)
         squares = rows.sub_(mean).square_().sum(0)
         count = len(rows)

@@ -102,9 +102,9 @@ def gradients(
         name, ratio = one.smallest
         say = "healthy" if one.healthy else "vanishing"
         console.say(
-            f"{one.label} ({one.what}): {say}; the smallest gradient of weights, of {name}, is {ratio:.3g} of the median"
+            f"{one.label} ({one.what}): {say}; the smallest gradient of weights, of {name}, is {ratio:.3g} of the largest"
         )
     console.say(
         f"norms of the gradient of a batch's mean loss, {batches} batches of {batch_size}; "
-        f"vanishing: below {VANISHED:g} of the median over layers"
+        f"vanishing: below {VANISHED:g} of the largest"
     )

@@ -23,6 +23,7 @@ from rescli.commands.networks import Layout, Net, Normalize, Padding, Pool, Shor
 from rescli.commands.options import Backend, Debug, Json, Precision, Threads, option, plain
 
 if TYPE_CHECKING:
+    from rescli.analysis.points import Point
     from rescli.analysis.responses import Responses
 
 
@@ -120,11 +121,17 @@ def responses(
 
 
 def _print_layers(found: Responses, channels: bool) -> None:
-    columns = ["", "layer", "map", "std", "mean", *(["std of each channel"] if channels else [])]
-    rows = []
-    for number, layer in enumerate(found.layers, start=1):
-        point = layer.point
-        shape = f"{point.channels}x{point.size}x{point.size}"
-        each = [" ".join(f"{value:.3f}" for value in layer.channel_std)] if channels else []
-        rows.append((number, point.layer, shape, f"{layer.std:.4f}", f"{layer.mean:+.4f}", *each))
-    console.table(columns, rows, right=(0, 3, 4))
+    rows = [
+        (number, layer.point.layer, _shape(layer.point), f"{layer.std:.4f}", f"{layer.mean:+.4f}")
+        for number, layer in enumerate(found.layers, start=1)
+    ]
+    console.table(["", "layer", "map", "std", "mean"], rows, right=(0, 3, 4))
+    if channels:
+        console.say("\nstd of each channel")
+        for layer in found.layers:
+            console.say(f"{layer.point.layer}: {' '.join(f'{value:.4f}' for value in layer.channel_std)}")
+        console.say()
+
+
+def _shape(point: Point) -> str:
+    return f"{point.channels}x{point.size}x{point.size}"

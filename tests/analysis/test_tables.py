@@ -1,0 +1,180 @@
+"""Runs collected, grouped, tabulated and judged."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from rescli.analysis.claims import claims
+from rescli.analysis.collect import collect, expand
+from rescli.analysis.compare import compare
+from rescli.analysis.degradation import degradation, degradation_table
+from rescli.analysis.groups import group
+from rescli.analysis.run import read
+from rescli.analysis.table import Footnotes, mean_std
+from rescli.analysis.table6 import table6
+from rescli.errors import StoreError
+from tests.analysis.runs import a_run
+from tests.store.samples import damage, saved
+
+
+def test_files_folders_and_patterns(tmp_path: Path) -> None:
+    first, second = a_run(tmp_path / "a" / "one.h5"), a_run(tmp_path / "b" / "two.h5", depth=32)
+    assert [run.path for run in collect([tmp_path]).runs] == [first, second]
+    assert [run.path for run in collect([f"{tmp_path}/*/t*.h5", first]).runs] == [second, first]
+    assert [run.path for run in collect([first, tmp_path / "a", first]).runs] == [first]
+    assert expand([str(tmp_path), "cifar-resnet20"]) == [str(first), str(second), "cifar-resnet20"]
+    with pytest.raises(StoreError, match="no run stores there"):
+        collect([f"{tmp_path}/nosuch*.h5"])
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(StoreError, match="empty: no run stores"):
+        collect([tmp_path / "empty"])
+
+
+def test_what_is_skipped_is_said(tmp_path: Path) -> None:
+    a_run(tmp_path / "good.h5")
+    damage(a_run(tmp_path / "damaged.h5"))
+    (tmp_path / "text.h5").write_text("no run")
+    saved(tmp_path / "foreign.h5")  # a store with a recipe that nobody knows
+
+    found = collect([tmp_path, tmp_path / "missing.h5"])
+
+    assert [run.path.name for run in found.runs] == ["good.h5"]
+    reasons = {one.path.name: one.why for one in found.skipped}
+    assert "do not match their digest" in reasons["damaged.h5"]
+    assert "not a run store" in reasons["text.h5"]
+    assert "unknown recipe keys" in reasons["foreign.h5"]
+    assert set(reasons) == {"damaged.h5", "text.h5", "foreign.h5", "missing.h5"}
+    with pytest.raises(StoreError, match=r"damaged\.h5: .*and 1 more"):
+        collect([tmp_path, tmp_path / "missing.h5"], strict=True)
+    with pytest.raises(StoreError, match=r"text\.h5"):
+        collect([tmp_path / "text.h5"])
+
+
+def test_table6_as_the_paper_prints_it(tmp_path: Path) -> None:
+    for seed, error in enumerate((6.43, 6.61, 6.79)):
+        a_run(tmp_path / f"r110-{seed}.h5", depth=110, seed=seed, error=error)
+    a_run(tmp_path / "r20.h5", depth=20, error=8.75)
+
+    table = table6(collect([tmp_path]).runs)
+
+    assert table.rows[:2] == (
+        ("Maxout", "", "", "", "", "9.38", ""),
+        ("NIN", "", "", "", "", "8.81", ""),
+    )
+    assert table.rows[-2:] == (
+        ("ResNet", "20", "0.27M", "1", "8.75", "8.75", ""),
+        ("ResNet", "110", "1.7M", "3", "6.43 (6.61±0.18)", "6.43 (6.61±0.16)", ""),
+    )
+    assert table.notes == ("error: best of n seeds by test error (mean±std); in %, of the last evaluation of a run",)
+    assert (table.exact[-1]["best"], table.exact[-1]["n"], table.exact[-1]["seeds"]) == (6.43, 3, [0, 1, 2])
+
+
+def test_what_is_not_the_papers_is_marked_and_never_mixed_in(tmp_path: Path) -> None:
+    a_run(tmp_path / "paper.h5", error=8.75)
+    a_run(tmp_path / "seed.h5", error=8.85, seed=1)
+    a_run(tmp_path / "short.h5", error=16.0, iterations=4000)
+    a_run(tmp_path / "stopped.h5", error=30.0, seed=2, done=32_000)
+    a_run(tmp_path / "held.h5", error=7.0, seed=3, validation=5000)
+    a_run(tmp_path / "bf16.h5", error=8.8, precision="bf16")
+
+    runs = collect([tmp_path]).runs
+    rows = {row[4]: row[6] for row in table6(runs).rows if row[0] == "ResNet"}
+    notes = "\n".join(table6(runs).notes)
+
+    assert set(rows) == {"8.75 (8.80±0.07)", "8.80", "16.00", "30.00", "7.00"}
+    assert rows["8.75 (8.80±0.07)"] == ""
+    assert f"{rows['16.00']}: iterations 4,000 (paper: 64,000)" in notes
+    assert f"{rows['30.00']}: stopped after 32,000 of 64,000 iterations" in notes
+    assert "error on held-out training images" in notes
+    assert "validation 5,000 (paper: 0)" in notes
+    assert "precision (paper: fp32): bf16" in notes
+    assert [len(one.runs) for one in group(runs)].count(2) == 1
+
+
+def test_how_often_a_run_was_looked_at_makes_no_experiment(tmp_path: Path) -> None:
+    a_run(tmp_path / "a.h5", eval_every=1000)
+    a_run(tmp_path / "b.h5", eval_every=2000, seed=1)
+    assert len(group(collect([tmp_path]).runs)) == 1
+
+
+def test_the_training_error_is_the_mean_of_the_last_64th(tmp_path: Path) -> None:
+    run = read(a_run(tmp_path / "run.h5", train_error=0.0))
+    errors = run.metrics["train"]["error"]
+    errors[-10:] = range(10)  # 100 iterations a row: the last 1,000
+    errors[-11] = 99.0
+    assert run.train_error == pytest.approx(4.5)
+    assert run.error == 9.0
+
+
+def test_runs_side_by_side_show_only_what_differs(tmp_path: Path) -> None:
+    a, b = a_run(tmp_path / "a.h5", error=8.75), a_run(tmp_path / "b.h5", error=9.5, weight_decay=5e-4, seed=1)
+    table = compare([read(a), read(b)])
+    rows = {row[0]: row[1:] for row in table.rows}
+    assert rows["weight_decay"] == ("0.0001", "0.0005")
+    assert rows["seed"] == ("0", "1")
+    assert rows["test error"] == ("8.75 %", "9.50 %")
+    assert "learning_rate" not in rows
+    assert "device" not in rows
+    same = compare([read(a), read(a)])
+    assert same.notes == ("the recipes are equal",)
+
+
+def paper(folder: Path) -> None:
+    """Runs with the paper's own errors."""
+    for depth, error in {20: 8.75, 32: 7.51, 44: 7.17, 56: 6.97, 110: 6.43, 1202: 7.93}.items():
+        ended = 400 if depth >= 110 else None
+        a_run(folder / f"r{depth}.h5", depth=depth, error=error, train_error=0.05, warmup_ended=ended)
+    for depth, error in {20: 9.5, 56: 13.0, 110: 70.0}.items():
+        a_run(folder / f"p{depth}.h5", depth=depth, plain=True, error=error, train_error=error - 5, warmup_ended=None)
+
+
+def test_the_papers_own_numbers_agree_with_the_paper(tmp_path: Path) -> None:
+    paper(tmp_path)
+    verdicts = claims(collect([tmp_path]).runs)
+    answers = {one.claim: one.answer for one in verdicts}
+    assert [one for one in answers.values() if one != "cannot tell"] == ["yes"] * 8
+    assert all(not one.caveats for one in verdicts)
+    first = verdicts[0]
+    assert first.numbers[0] == "plain-20 4.50 %, plain-56 8.00 % (+3.50 points, n = 1)"
+
+
+def test_the_opposite_is_no_and_a_part_of_it_mixed(tmp_path: Path) -> None:
+    a_run(tmp_path / "p20.h5", plain=True, train_error=5.0, error=9.0)
+    a_run(tmp_path / "p32.h5", depth=32, plain=True, train_error=4.0, error=10.0)
+    a_run(tmp_path / "p44.h5", depth=44, plain=True, train_error=6.0, error=11.0)
+    a_run(tmp_path / "r20.h5", error=9.5)
+    a_run(tmp_path / "r32.h5", depth=32, error=9.6)
+    found = degradation(collect([tmp_path]).runs)
+    assert [one.answer for one in found] == ["mixed", "yes", "no", "mixed"]
+
+
+def test_only_what_can_be_compared_is_compared(tmp_path: Path) -> None:
+    a_run(tmp_path / "p20.h5", plain=True)
+    a_run(tmp_path / "p56.h5", depth=56, plain=True, iterations=4000)
+    a_run(tmp_path / "r20.h5", done=60_000)
+    a_run(tmp_path / "r56.h5", depth=56)
+    found = degradation(collect([tmp_path]).runs)
+    assert {one.answer for one in found} == {"cannot tell"}
+    assert len(degradation_table(collect([tmp_path]).runs).rows) == 4
+
+
+def test_caveats_travel_with_the_verdict(tmp_path: Path) -> None:
+    for depth in (20, 56):
+        a_run(tmp_path / f"p{depth}.h5", depth=depth, plain=True, iterations=4000, train_error=float(depth))
+    first = degradation(collect([tmp_path]).runs)[0]
+    assert (first.answer, first.caveats) == ("yes", ("iterations 4,000 (paper: 64,000)",))
+
+
+def test_best_mean_and_deviation() -> None:
+    assert mean_std([]) == ""
+    assert mean_std([8.75]) == "8.75"
+    assert mean_std([1.0, 2.0, 3.0]) == "1.00 (2.00±1.00)"  # by n - 1
+
+
+def test_footnotes_have_letters() -> None:
+    notes = Footnotes()
+    assert notes.mark(["x", "y"]) == "a,b"
+    assert notes.mark([str(number) for number in range(25)]).endswith("aa")
+    assert notes.mark(["y", "x"]) == "a,b"
