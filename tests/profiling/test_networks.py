@@ -6,10 +6,8 @@ from typing import Any
 
 import pytest
 import torch
-import torchvision
 from hypothesis import given
 from hypothesis import strategies as st
-from torch.utils.flop_counter import FlopCounterMode
 
 from rescli.errors import UsageError
 from rescli.models.build import bare, build
@@ -20,79 +18,20 @@ from rescli.profiling.cost import cost
 from rescli.profiling.profile import rows_of, total_of, tree_of
 from rescli.profiling.total import total
 
-# Derived by hand from Table 1 (multiply-adds of convolutions and fc; parameters with BN and biases).
-PAPER = {
-    "plain18": (1_794_805_760, 11_515_688),
-    "resnet18": (1_794_805_760, 11_515_688),
-    "resnet18-b": (1_814_073_344, 11_689_512),
-    "plain34": (3_644_493_824, 21_623_848),
-    "resnet34": (3_644_493_824, 21_623_848),
-    "resnet34-b": (3_663_761_408, 21_797_672),
-    "resnet34-c": (3_830_747_136, 22_716_840),
-    "resnet50": (3_857_973_248, 25_557_032),
-    "resnet101": (7_570_194_432, 44_549_160),
-    "resnet152": (11_282_415_616, 60_192_808),
-    "resnet50-v1.5": (4_089_184_256, 25_557_032),
-    "resnet101-v1.5": (7_801_405_440, 44_549_160),
-    "resnet152-v1.5": (11_513_626_624, 60_192_808),
-    "vgg16": (15_470_264_320, 138_357_544),
-    "vgg19": (19_632_062_464, 143_667_240),
-    "resnet20": (40_551_040, 269_722),
-    "plain20": (40_551_040, 269_722),
-    "cifar-resnet110": (252_887_680, 1_727_962),
-    "resnet1202": (2_829_238_912, 19_421_274),
-}
 EVERY = sorted(
-    {*names(), *PAPER, "resnet18-c", "resnet50-c", "resnet101-a", "cifar-resnet50", "plain50-v1.5", "resnet32-c"}
+    {
+        *names(),
+        "resnet18-b",
+        "resnet34-c",
+        "resnet152-v1.5",
+        "resnet18-c",
+        "resnet50-c",
+        "resnet101-a",
+        "cifar-resnet50",
+        "plain50-v1.5",
+        "resnet32-c",
+    }
 )
-
-
-@pytest.mark.parametrize("name", PAPER)
-def test_exact_counts(name: str) -> None:
-    counts = cost(network(name))
-
-    assert (counts.macs, counts.parameters) == PAPER[name]
-
-
-@pytest.mark.parametrize("name", [name for name in EVERY if "1202" not in name])
-def test_torch_counts_the_same(name: str) -> None:
-    spec = network(name)
-    with torch.device("meta"):
-        net = bare(spec).eval()
-        with FlopCounterMode(display=False) as counter:
-            net(torch.empty(1, 3, spec.input_size, spec.input_size))
-
-    assert counter.get_total_flops() == 2 * cost(spec).macs
-    assert sum(parameter.numel() for parameter in net.parameters()) == cost(spec).parameters
-
-
-@pytest.mark.parametrize(
-    "name", ["resnet18-b", "resnet34-b", "resnet50-v1.5", "resnet101-v1.5", "resnet152-v1.5", "vgg16", "vgg19"]
-)
-def test_torchvisions_models_cost_the_same(name: str) -> None:
-    with torch.device("meta"):
-        net = getattr(torchvision.models, name.partition("-")[0])().eval()
-        with FlopCounterMode(display=False) as counter:
-            net(torch.empty(1, 3, 224, 224))
-
-    assert counter.get_total_flops() == 2 * cost(network(name)).macs
-    assert sum(parameter.numel() for parameter in net.parameters()) == cost(network(name)).parameters
-
-
-@pytest.mark.filterwarnings("ignore")  # fvcore traces, and PyTorch warns of that
-@pytest.mark.parametrize("name", ["resnet18", "resnet50", "plain34", "resnet56"])
-def test_fvcore_counts_the_same(name: str) -> None:
-    from fvcore.nn import ActivationCountAnalysis, FlopCountAnalysis
-
-    spec = network(name)
-    net = build(spec).eval()
-    x = torch.zeros(1, 3, spec.input_size, spec.input_size)
-    flops = FlopCountAnalysis(net, x).unsupported_ops_warnings(False).uncalled_modules_warnings(False)
-    values = ActivationCountAnalysis(net, x).unsupported_ops_warnings(False).uncalled_modules_warnings(False)
-
-    by_operator = flops.by_operator()
-    assert by_operator["conv"] + by_operator["linear"] == cost(spec).macs
-    assert values.total() == cost(spec).activations
 
 
 @pytest.mark.parametrize(
