@@ -75,17 +75,18 @@ def _draw(axes: Any, scene: Graph, starts: list[int]) -> None:
     for number, (box, (x, y)) in enumerate(zip(scene.boxes, places, strict=True)):
         _box(axes, box.label, x, y, COLOURS[box.stage % len(COLOURS)], dashed=bool(box.folded))
         if box.size != size or number in starts:
-            axes.text(x - 0.12, y, f"{box.size}x{box.size}", ha="right", va="center", fontsize=6, color="#555555")
+            axes.text(x - 0.1, y, f"output\nsize: {box.size}", ha="right", va="center", fontsize=6, linespacing=1.1)
             size = box.size
         if number + 1 < len(scene.boxes):
             middle = x + WIDE / 2
             if number + 1 in starts:  # on at the head of the next column
-                gap, head = x + WIDE + 0.9, places[number + 1][0] + WIDE / 2
+                gap, head = x + WIDE + 1.0, places[number + 1][0] + WIDE / 2
                 foot, top = y - STEP / 2, places[number + 1][1] + STEP / 2
                 corners = [(middle, y - HIGH / 2), (middle, foot), (gap, foot), (gap, top), (head, top)]
-                _line(axes, [*corners, (head, top - STEP / 2 + HIGH / 2)], "-")
+                _line(axes, corners, "-")
+                _arrow(axes, (head, top), (head, top - STEP / 2 + HIGH / 2))
             else:
-                _line(axes, [(middle, y - HIGH / 2), (middle, y - STEP + HIGH / 2)], "-")
+                _arrow(axes, (middle, y - HIGH / 2), (middle, y - STEP + HIGH / 2))
     for arc in scene.arcs:
         _arc(axes, places[arc.first], places[arc.last], arc)
 
@@ -104,10 +105,22 @@ def _line(axes: Any, points: list[tuple[float, float]], style: str) -> None:
     axes.add_line(Line2D([x for x, _ in points], [y for _, y in points], color="black", lw=0.7, ls=style))
 
 
+def _arrow(axes: Any, start: tuple[float, float], end: tuple[float, float]) -> None:
+    style = {
+        "arrowstyle": "-|>,head_width=0.12,head_length=0.2",
+        "lw": 0.7,
+        "shrinkA": 0,
+        "shrinkB": 0,
+        "color": "black",
+    }
+    axes.annotate("", xy=end, xytext=start, arrowprops=style)
+
+
 def _arc(axes: Any, start: tuple[float, float], end: tuple[float, float], arc: Arc) -> None:
     """Beside the boxes, from in front of the block to behind it."""
     (x, top), (_, bottom) = start, end
     side, above, below = x + WIDE, top + STEP / 2 - INSET, bottom - STEP / 2 + INSET
-    corners = [(x + WIDE / 2, above), (side + 0.2, above), (side + 0.2, below), (x + WIDE / 2, below)]
+    corners = [(x + WIDE / 2, above), (side + 0.2, above), (side + 0.2, below)]
     _line(axes, corners, ":" if arc.dotted else "-")
+    _arrow(axes, (side + 0.2, below), (x + WIDE / 2, below))
     axes.text(side + 0.24, (above + below) / 2, arc.label, va="center", fontsize=6)

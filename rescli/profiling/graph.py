@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 
 from rescli.models.operators import WEIGHTED, Operator, operators
@@ -53,6 +53,10 @@ def graph(spec: Spec) -> Graph:
                 boxes.append(
                     Box(label=f"{hidden} more blocks", stage=number, size=part[-1].size, folded=hidden * layers)
                 )
+                arcs.extend(
+                    replace(arc, label=f"each {arc.label}".strip())
+                    for arc in _arc(part, len(boxes) - 1, len(boxes) - 1)
+                )
                 continue
             first = len(boxes)
             boxes.extend(Box(label=label, stage=number, size=size) for label, size in _labels(part))
@@ -93,6 +97,6 @@ def _arc(part: list[Operator], first: int, last: int) -> Iterator[Arc]:
             yield Arc(first=first, last=last, dotted=changes, label=f"1x1, {operator.channels}{stride}")
             return
         if operator.kind == "pad":
-            yield Arc(first=first, last=last, dotted=True, label=f"pad, /{operator.stride}")
+            yield Arc(first=first, last=last, dotted=True, label=f"pad to {operator.channels}, /{operator.stride}")
             return
     yield Arc(first=first, last=last, dotted=False, label="")

@@ -31,6 +31,13 @@ def test_figure_3_right() -> None:
     assert sorted({box.size for box in scene.boxes}) == [1, 7, 14, 28, 56, 112]
 
 
+def test_a_folded_box_shows_its_projections_once_for_all() -> None:
+    scene = graph(network("resnet152", shortcut="C"))
+    folded = next(number for number, box in enumerate(scene.boxes) if box.label == "32 more blocks")
+    (arc,) = [arc for arc in scene.arcs if arc.first == folded]
+    assert (arc.last, arc.dotted, arc.label) == (folded, False, "each 1x1, 1024")
+
+
 def test_figure_3_middle_and_left() -> None:
     plain, vgg = graph(network("plain34")), graph(network("vgg19"))
 
@@ -76,7 +83,7 @@ def test_a_drawing_is_text_and_the_same_each_time() -> None:
     data = figure_bytes(network("resnet18"), "svg")
 
     texts = {element.text for element in ElementTree.fromstring(data).iter() if element.tag.endswith("text")}
-    assert {"7x7 conv, 64, /2", "fc 1000", "resnet18 (option A)", "pad, /2"} <= texts
+    assert {"7x7 conv, 64, /2", "fc 1000", "resnet18 (option A)", "pad to 128, /2", "size: 112"} <= texts
     assert data == figure_bytes(network("resnet18"), "svg")
     assert figure_bytes(network("plain20"), "png").startswith(b"\x89PNG")
     assert figure_bytes(network("resnet1202"), "pdf").startswith(b"%PDF")

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from rescli.models.weights import caffe
 from rescli.models.weights.bundle import NORMALIZATIONS, Array, Preprocessing
 
+TIMM_VGG = {"pre_logits.fc1": "classifier.0", "pre_logits.fc2": "classifier.3", "head.fc": "classifier.6"}
 LAYOUTS = ("auto", "torchvision", "cifar", "caffe", "rescli")
 
 
@@ -55,11 +56,22 @@ def convert(layout: str, tensors: Mapping[str, Array]) -> Converted:
         stated = {"stride_in": "3x3"} if "layer1.0.conv3.weight" in tensors else {}
         inputs = NORMALIZATIONS["imagenet"] if len(tensors.get("fc.bias", ())) == 1000 else None
         return _renamed(layout, tensors, {**stated, "pool": "padded"}, inputs)
+    if layout == "torchvision" and "pre_logits.fc1.weight" in tensors:
+        return _timm_vgg(tensors)
     if layout == "torchvision" and "classifier.6.bias" in tensors:
         return _renamed(
             layout, tensors, {}, NORMALIZATIONS["imagenet"] if len(tensors["classifier.6.bias"]) == 1000 else None
         )
     return _renamed(layout, tensors, {}, None)
+
+
+def _timm_vgg(tensors: Mapping[str, Array]) -> Converted:
+    """timm's VGG nets have their hidden fc layers as convolutions over the last 7x7 map: the same numbers in the same order."""
+    inputs = NORMALIZATIONS["imagenet"] if len(tensors.get("head.fc.bias", ())) == 1000 else None
+    renamed = _renamed("torchvision", tensors, {}, inputs)
+    hidden = ("classifier.0.weight", "classifier.3.weight")
+    flat = {name: value.reshape(len(value), -1) if name in hidden else value for name, value in renamed.tensors.items()}
+    return replace(renamed, tensors=flat, changed=("fc layers as convolutions",))
 
 
 def _renamed(
@@ -77,6 +89,8 @@ def _renamed(
 
 def _ours(name: str) -> str:
     name = re.sub(r"^linear\.", "fc.", name)
+    for theirs, ours in TIMM_VGG.items():
+        name = re.sub(rf"^{re.escape(theirs)}\.", f"{ours}.", name)
     return re.sub(r"\.shortcut\.([01])\.", r".downsample.\1.", name)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -59,6 +60,20 @@ class OtherCifarNet(nn.Module):
             x = self.get_submodule(f"layer{number}")(x)
         out: Tensor = self.linear(F.avg_pool2d(x, x.shape[3]).flatten(1))
         return out
+
+
+def as_timm_vgg(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """torchvision's VGG under timm's names: its first two fc layers are convolutions, over a 7x7 map and a 1x1 one."""
+    hidden = {"classifier.0": ("pre_logits.fc1", 7), "classifier.3": ("pre_logits.fc2", 1)}
+    found: dict[str, Tensor] = {}
+    for name, value in state.items():
+        layer, _, part = name.rpartition(".")
+        if layer in hidden:
+            theirs, size = hidden[layer]
+            found[f"{theirs}.{part}"] = value.view(len(value), -1, size, size) if part == "weight" else value
+        else:
+            found[name.replace("classifier.6", "head.fc")] = value
+    return found
 
 
 def randomized(net: nn.Module, seed: int = 0) -> nn.Module:

@@ -18,7 +18,7 @@ from rescli.models.operators import operators
 from rescli.models.weights.onnx import onnx_bytes
 from rescli.models.weights.read import module_of, read_weights, shapes
 from rescli.models.weights.write import pth_bytes, safetensors_bytes
-from tests.models.weights.others import CaffeNet, OtherCifarNet, randomized
+from tests.models.weights.others import CaffeNet, OtherCifarNet, as_timm_vgg, randomized
 
 
 def save(path: Path, data: object) -> Path:
@@ -44,6 +44,19 @@ def test_torchvisions_models_both_ways(tmp_path: Path, name: str) -> None:
     back = getattr(torchvision.models, name)(weights=None)
     back.load_state_dict(torch.load(tmp_path / "ours.pth", weights_only=True))
     assert torch.equal(logits(back.eval(), 64), logits(theirs, 64))
+
+
+def test_timms_vgg_nets(tmp_path: Path) -> None:
+    theirs = torchvision.models.vgg16(num_classes=1000, init_weights=False).eval()
+    state = as_timm_vgg(theirs.state_dict())
+    assert state["pre_logits.fc1.weight"].shape == (4096, 512, 7, 7)
+
+    bundle = read_weights(save(tmp_path / "vgg16.pth", state))
+
+    assert bundle.spec == network("vgg16")
+    assert bundle.preprocessing is not None
+    assert bundle.preprocessing.source == "imagenet"
+    assert torch.equal(logits(module_of(bundle), 64), logits(theirs, 64))
 
 
 @pytest.mark.parametrize("name", ["resnet18", "resnet34", "resnet50", "resnet101", "resnet152", "vgg16", "vgg19"])
