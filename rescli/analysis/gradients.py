@@ -18,6 +18,7 @@ from rescli.backends.probes import Responses
 from rescli.errors import RescliError, UsageError
 from rescli.models.names import label, title
 
+FAR_APART = 20
 VANISHED = 1e-3
 """A layer's gradient counts as vanished below this part of the largest one; the paper gives no number."""
 
@@ -169,12 +170,14 @@ def _panel(
                 names=[layer.point.layer for layer in layers],
             )
         )
+    tops = [float(line.y.max()) for line in lines]
+    log = log or max(tops) > FAR_APART * min(tops)  # on one linear scale the smaller nets' lines would be flat
     return Panel(
         name=name,
         x_label="layer index",
         y_label=name,
         lines=tuple(lines),
         x_limits=(0, max(len(line.x) for line in lines) + 1),
-        y_limits=None if log else (0.0, 1.05 * max(float(line.y.max()) for line in lines)),
+        y_limits=None if log else (0.0, 1.05 * max(tops)),
         log=log,
     )

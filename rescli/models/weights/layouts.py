@@ -66,7 +66,7 @@ def convert(layout: str, tensors: Mapping[str, Array]) -> Converted:
 
 
 def _timm_vgg(tensors: Mapping[str, Array]) -> Converted:
-    """timm's VGG nets have their hidden fc layers as convolutions over the last 7x7 map: the same numbers in the same order."""
+    """The VGG nets of timm have convolutions over the last 7x7 map for hidden fc layers: the same numbers in order."""
     inputs = NORMALIZATIONS["imagenet"] if len(tensors.get("head.fc.bias", ())) == 1000 else None
     renamed = _renamed("torchvision", tensors, {}, inputs)
     hidden = ("classifier.0.weight", "classifier.3.weight")
