@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from rescli.store.lock import RunLock
 from tests.analysis.runs import a_run
 from tests.cli.conftest import Rescli
 
@@ -99,6 +100,17 @@ def test_responses_of_a_real_run(rescli: Rescli, finished: Path, tmp_path: Path)
     assert several.code == 0
     assert "ResNet-8 at initialization" in several.out
     assert "Skipped" in several.err
+
+
+def test_what_cannot_be_saved_is_shown_all_the_same(rescli: Rescli, finished: Path, tmp_path: Path) -> None:
+    run = tmp_path / "run.h5"
+    shutil.copy(finished, run)
+    line = ("analyze", "responses", run, "--images", "50", "--save", "--threads", "1")
+    with RunLock(run):
+        found = rescli(*line)
+    assert found.code == 4
+    assert "layer1.0.conv1" in found.out
+    assert "in use" in found.err
 
 
 def test_gradients_of_a_real_run(rescli: Rescli, finished: Path) -> None:

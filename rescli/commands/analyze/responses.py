@@ -21,8 +21,11 @@ from rescli.commands.analyze.output import (
 from rescli.commands.eval import Split
 from rescli.commands.networks import Layout, Net, Normalize, Padding, Pool, Shortcut, StrideIn
 from rescli.commands.options import Backend, Debug, Json, Precision, Threads, option, plain
+from rescli.errors import RescliError
 
 if TYPE_CHECKING:
+    from rescli.analysis.collect import Skipped
+    from rescli.analysis.plot import Plot
     from rescli.analysis.points import Point
     from rescli.analysis.responses import Responses
 
@@ -80,15 +83,26 @@ def responses(
         threads=threads,
     )
 
+    unsaved: list[RescliError] = []
+
     def look(what: str) -> Responses:
         result = measure(what, wishes, reuse=not again)
         if save and not result.saved:
-            keep(Path(what), result)
+            try:
+                keep(Path(what), result)
+            except RescliError as error:  # what was measured is shown all the same
+                unsaved.append(error)
         return result
 
     found, skipped = measured(nets, look, strict=strict)
     drawn = fig7(found)
     write_plot(drawn, plot, data, size, font_size)
+    _show(found, skipped, drawn, channels=channels, json=json)
+    if unsaved:
+        raise unsaved[0]
+
+
+def _show(found: list[Responses], skipped: list[Skipped], drawn: Plot, *, channels: bool, json: bool) -> None:
     if json:
         console.emit(
             {
