@@ -76,7 +76,9 @@ def test_what_is_imported_is_the_wheel(programs: Path, folder: Path) -> None:
 
 def test_the_wheel_holds_the_package_and_nothing_else(programs: Path, folder: Path) -> None:
     files = {
-        path.relative_to(ROOT / "rescli") for path in (ROOT / "rescli").rglob("*") if path.suffix in (".py", ".typed")
+        path.relative_to(ROOT / "rescli")
+        for path in (ROOT / "rescli").rglob("*")
+        if path.suffix in (".py", ".typed", ".html")
     }
     (installed,) = (folder / "venv").glob("lib/python*/site-packages/rescli")
     assert {path.relative_to(installed) for path in installed.rglob("*") if path.is_file()} == files
@@ -93,3 +95,6 @@ def test_the_wheel_works(programs: Path, folder: Path) -> None:
     outcome = json.loads(shell(program, *arguments.split(), folder=folder))
     assert (outcome["status"], outcome["iteration"]) == ("finished", 2)
     assert (folder / "a.h5").exists()
+    # The page's template is no Python file: it has to be in the wheel all the same.
+    shell(program, *"analyze report a.h5 --no-measure --out a.html".split(), folder=folder)
+    assert "ResNet-8" in (folder / "a.html").read_text()
