@@ -96,5 +96,5 @@ def test_the_wheel_works(programs: Path, folder: Path) -> None:
     assert (outcome["status"], outcome["iteration"]) == ("finished", 2)
     assert (folder / "a.h5").exists()
     # The page's template is no Python file: it has to be in the wheel all the same.
-    shell(program, *"analyze report a.h5 --no-measure --out a.html".split(), folder=folder)
+    shell(program, *["analyze", "report", "a.h5", "--no-measure", "--out", "a.html"], folder=folder)
     assert "ResNet-8" in (folder / "a.html").read_text()
