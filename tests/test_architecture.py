@@ -14,7 +14,7 @@ ROOT = Path(rescli.__file__).parent
 LEVELS = [
     {"cli", "__main__"},
     {"commands"},
-    {"analysis", "engine", "profiling", "console"},
+    {"analysis", "bench", "engine", "profiling", "console"},
     {"backends", "data", "store", "models", "recipes"},
     {"errors", "__init__"},
 ]
@@ -23,8 +23,8 @@ OWNERS = {
     "rich": {"console"},
     "h5py": {"store"},
     "filelock": {"store"},
-    "torch": {"models", "data", "backends"},
-    "torchvision": {"data"},
+    "torch": {"models", "data", "backends", "bench"},  # bench: the plain loop to be measured against
+    "torchvision": {"data", "bench"},
     "matplotlib": {"analysis", "profiling"},
     "plotext": {"console"},
     "jinja2": {"analysis"},

@@ -1,0 +1,125 @@
+"""`rescli bench`: images a second, beside the loop that everyone writes."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from rescli import console
+from rescli.commands.options import Backend, Debug, Json, Precision, Threads, option
+
+app = typer.Typer(help="Measure speed against a plain PyTorch loop, side by side.", no_args_is_help=True)
+
+
+@app.callback()
+def bench() -> None:
+    """Measure speed against a plain PyTorch loop, side by side in one process, in turns."""
+
+
+More = Annotated[
+    list[int] | None, typer.Argument(metavar="[DEPTH]...", help="More depths: --depth 20 56 110.", show_default=False)
+]
+Depths = Annotated[list[int] | None, option("--depth", help="Layers of the CIFAR net, 6n+2.", default="20")]
+Batch = Annotated[int, option(min=2, help="Images a batch.")]
+Pairs = Annotated[int, option(min=1, help="Samples of each side; one more of each warms up.")]
+Workers = Annotated[int, option(min=0, help="Processes that prepare the plain loop's images.")]
+Dataset = Annotated[str, option(help="cifar10, cifar100 or synthetic, which needs no files.")]
+PrecisionOption = Annotated[Precision, option(help="Of our side; the plain loop's is fp32.")]
+
+
+@app.command()
+def train(
+    more: More = None,
+    depth: Depths = None,
+    batch_size: Batch = 128,
+    steps: Annotated[int, option(min=1, help="Training steps a sample.")] = 10,
+    pairs: Pairs = 7,
+    workers: Workers = 2,
+    dataset: Dataset = "synthetic",
+    backend: Backend = "auto",
+    precision: PrecisionOption = Precision.auto,
+    threads: Threads = None,
+    json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """Training steps: crops, flips, forward, backward, SGD."""
+    from rescli.bench.run import Setting
+
+    setting = Setting(
+        what="train",
+        batch_size=batch_size,
+        steps=steps,
+        pairs=pairs,
+        workers=workers,
+        dataset=dataset,
+        backend=backend,
+        precision=precision.value,
+        threads=threads,
+    )
+    _measure([*(depth or []), *(more or [])] or [20], setting, json=json)
+
+
+@app.command("eval")
+def eval_(
+    more: More = None,
+    depth: Depths = None,
+    batch_size: Batch = 128,
+    images: Annotated[int, option(min=1, help="Test images a sample.")] = 2000,
+    pairs: Pairs = 7,
+    workers: Workers = 2,
+    dataset: Dataset = "synthetic",
+    backend: Backend = "auto",
+    precision: PrecisionOption = Precision.auto,
+    threads: Threads = None,
+    json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """Evaluation of test images; --batch-size is the plain loop's, ours is the backend's own."""
+    from rescli.bench.run import Setting
+
+    setting = Setting(
+        what="eval",
+        batch_size=batch_size,
+        images=images,
+        pairs=pairs,
+        workers=workers,
+        dataset=dataset,
+        backend=backend,
+        precision=precision.value,
+        threads=threads,
+    )
+    _measure([*(depth or []), *(more or [])] or [20], setting, json=json)
+
+
+def _measure(depths: list[int], setting: object, *, json: bool) -> None:
+    from rescli.bench.run import Setting, measure
+
+    assert isinstance(setting, Setting)
+    found = []
+    for result in measure(depths, setting):
+        console.note(f"{result.network}: {result.duel.ratio().median:.2f} times the plain loop")
+        found.append(result)
+    if json:
+        console.emit([one.to_dict() for one in found])
+        return
+    rows = []
+    for one in found:
+        ratio, ours = one.duel.ratio(), one.ours
+        rows.append(
+            (
+                one.network,
+                f"{ours.median:,.0f}",
+                f"{one.theirs.median:,.0f}",
+                f"{ratio.median:.2f} ({ratio.low:.2f} to {ratio.high:.2f})",
+                f"{1000 * setting.batch_size / ours.median:.1f}" if setting.what == "train" else "",
+                f"{100 * one.share:.0f} %",
+            )
+        )
+    columns = ["net", "images/s", "plain loop", "ratio (quartiles)", "ms a step", "of the matrix rate"]
+    console.table(columns, rows, right=(1, 2, 3, 4, 5))
+    last = found[-1]
+    console.say(
+        f"{last.precision} on {last.backend}: {last.device}; the plain loop: fp32, {setting.workers} workers; "
+        f"{setting.pairs} pairs of {last.images:,} images"
+    )

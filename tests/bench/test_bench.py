@@ -1,0 +1,43 @@
+"""The bench's bookkeeping, and one small duel for real."""
+
+from __future__ import annotations
+
+import torch
+
+from rescli.bench.limit import matrix_rate
+from rescli.bench.pairs import Duel, Spread, duel
+from rescli.bench.plain import PlainLoop
+from rescli.data.read import load
+from rescli.models.cifar import cifar_spec
+
+
+def test_turns_and_warm_up() -> None:
+    calls: list[str] = []
+    seconds = {"a": iter([9.0, 1.0, 2.0, 3.0]), "b": iter([99.0, 4.0, 5.0, 6.0])}
+
+    def side(name: str) -> float:
+        calls.append(name)
+        return next(seconds[name])
+
+    found = duel(lambda: side("a"), lambda: side("b"), pairs=3)
+
+    assert "".join(calls) == "ab" + "ab" + "ba" + "ab"
+    assert found == Duel(ours=(1.0, 2.0, 3.0), theirs=(4.0, 5.0, 6.0))
+    assert found.ratio() == Spread(median=2.5, low=2.25, high=3.25, n=3)
+    assert found.rates(6)[0].median == 3.0
+    assert Spread.of([2.0]) == Spread(median=2.0, low=2.0, high=2.0, n=1)
+
+
+def test_the_plain_loop_trains_and_sees_every_image() -> None:
+    images = load("synthetic").train[:64]
+    loop = PlainLoop(cifar_spec(8, shortcut="A", classes=10), images, batch_size=16, workers=0, device="cpu")
+    before = [parameter.clone() for parameter in loop.network.parameters()]
+    assert loop.steps(5) > 0  # more than an epoch's four
+    assert all(not torch.equal(a, b) for a, b in zip(before, loop.network.parameters(), strict=True))
+    seen = torch.cat([y for _, y in loop.test_loader])
+    assert seen.tolist() == images.labels.tolist()
+    assert loop.evaluate() > 0
+
+
+def test_the_limit_is_a_rate() -> None:
+    assert matrix_rate("fp32", "cpu", samples=1) > 1e8
