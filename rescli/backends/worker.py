@@ -15,6 +15,7 @@ from torch import Tensor
 from rescli.backends.base import Job, State, Tally, Totals
 from rescli.backends.sgd import MomentumSgd
 from rescli.errors import StoreError
+from rescli.models.fold import folded
 
 
 class TorchWorker:
@@ -78,7 +79,7 @@ class TorchWorker:
     def evaluate(self, split: str, stop: Callable[[], bool] = lambda: False) -> Tally | None:
         """Loss and errors of every image of `split`; None if `stop` said yes on the way. Waits for the device."""
         self.network.eval()
-        feed = self.feeds[split]
+        network, feed = folded(self.network), self.feeds[split]
         loss = torch.zeros((), dtype=torch.float64, device=self.device)
         images = torch.zeros(self.classes, dtype=torch.int64, device=self.device)
         errors = torch.zeros_like(images)
@@ -88,7 +89,7 @@ class TorchWorker:
                 return None
             x, y = feed(rows)
             with self._autocast():
-                logits = self.network(x).float()
+                logits = network(x).float()
             loss += F.cross_entropy(logits, y, reduction="sum").double()
             images.scatter_add_(0, y, torch.ones_like(y))
             errors.scatter_add_(0, y, (logits.argmax(1) != y).long())
