@@ -32,56 +32,55 @@ def named(name: str) -> Spec:
 
 def measure(name: str, mode: str, precision: str) -> dict[str, Any]:
     """Predicted and measured bytes, in this process."""
+    import numpy as np
     import torch
-    import torch.nn.functional as F
     from torch.profiler import profile
-    from torch.utils.checkpoint import checkpoint
 
-    from rescli.backends.base import Sgd
-    from rescli.backends.sgd import MomentumSgd
-    from rescli.models.blocks import PlainBlock
+    from rescli.backends.base import Job, Sgd
+    from rescli.backends.registry import choose
+    from rescli.backends.worker import TorchWorker
+    from rescli.data.dataset import Images
+    from rescli.data.feed import ResidentImages
     from rescli.models.build import build
 
     spec = named(name)
-    device = "cuda" if torch.cuda.is_available() else "cpu"
+    size = spec.input_size
     resident = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    net = build(spec).to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-    net.train(mode != "inference")
-    if mode == "checkpointed":
-        for module in net.modules():
-            if isinstance(module, PlainBlock):
-                plain = module.forward
-                module.forward = lambda x, plain=plain: checkpoint(plain, x, use_reentrant=False)  # type: ignore
-    sgd = (
-        None
-        if mode == "inference"
-        else MomentumSgd(net, Sgd(momentum=0.9, momentum_form="pytorch", weight_decay=1e-4, decay="all"))
+    training = mode != "inference"
+    images = Images(np.zeros((BATCH, size, size, 3), np.uint8), np.zeros(BATCH, np.int64))
+    job = Job(
+        network=build(spec),
+        feeds={"train": ResidentImages(images, np.zeros((size, size, 3), np.float32))},
+        classes=spec.classes,
+        precision=precision,
+        sgd=Sgd(momentum=0.9, momentum_form="pytorch", weight_decay=1e-4, decay="all") if training else None,
+        checkpoint_activations=mode == "checkpointed",
     )
+    worker = choose("auto").start(job)
+    assert isinstance(worker, TorchWorker)
+    device = worker.device.type
+    net, x = worker.network, torch.zeros(BATCH, 3, size, size, device=worker.device)
+    worker.begin_epoch([torch.arange(BATCH)])
 
     def step() -> None:
-        x = torch.zeros(BATCH, 3, spec.input_size, spec.input_size, device=device)
-        x = x.to(memory_format=torch.channels_last)
-        with (
-            torch.autocast(device, torch.bfloat16, enabled=precision == "bf16"),
-            torch.set_grad_enabled(sgd is not None),
-        ):
-            logits = net(x)
-        if sgd is not None:
-            loss = F.cross_entropy(logits.float(), torch.zeros(BATCH, dtype=torch.int64, device=device))
-            sgd.zero_grad()
-            loss.backward()  # type: ignore[no-untyped-call]
-            sgd.step(0.1)
+        if training:
+            worker.train_step(0, 0, BATCH, 0.1)
+        else:
+            net.eval()
+            with torch.no_grad(), torch.autocast(device, torch.bfloat16, enabled=precision == "bf16"):
+                net(x.contiguous(memory_format=torch.channels_last))
 
     state = sum(4 * tensor.numel() for tensor in (*net.parameters(), *net.buffers()))
-    if sgd is not None:
-        state += sum(4 * tensor.numel() for tensor in net.parameters())  # momentum
+    if worker.step is not None:  # momentum, gradients, and the copy in bf16
+        flat = worker.step.flat
+        state += 8 * len(flat.values) + sum(2 * leaf.numel() for leaf in flat.leaves if leaf.dtype == torch.bfloat16)
     if device == "cuda":
         step()
         torch.cuda.reset_peak_memory_stats()
         step()
         measured = torch.cuda.max_memory_allocated()
     else:
-        # Both steps: the profiler does not see that memory is freed which was allocated before it began, as gradients are.
+        # Both steps: the profiler does not see that memory is freed which was allocated before it began.
         with profile(profile_memory=True) as recorded:
             step()
             step()
@@ -91,8 +90,8 @@ def measure(name: str, mode: str, precision: str) -> dict[str, Any]:
             total += event.nbytes()
             highest = max(highest, total)
         measured = state + highest
-    memory: Any = inference_memory if sgd is None else training_memory
-    options = {} if sgd is None else {"checkpoint_activations": mode == "checkpointed"}
+    memory: Any = inference_memory if not training else training_memory
+    options = {} if not training else {"checkpoint_activations": mode == "checkpointed"}
     predicted = memory(spec, batch=BATCH, precision=precision, **options).peak
     rise = 1024 * (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - resident)
     case = {"net": name, "mode": mode, "precision": precision, "device": device}

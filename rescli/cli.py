@@ -121,7 +121,8 @@ def _run() -> int:
 def _report(error: RescliError, cause: BaseException) -> int:
     if console.settings.debug:
         traceback.print_exception(cause)
-    console.fail(error)
+    if not error.told:
+        console.fail(error)
     return error.exit_code
 
 

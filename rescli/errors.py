@@ -19,6 +19,8 @@ class RescliError(Exception):
         super().__init__(message)
         self.message = message
         self.hint = hint
+        self.told = False
+        """Whether another process of the same job has told the user already."""
 
     def __str__(self) -> str:
         return f"{self.message}\n{self.hint}" if self.hint else self.message

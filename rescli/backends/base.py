@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     import numpy.typing as npt
     from torch import Tensor, nn
 
+    from rescli.backends.team import Team
+
 
 @dataclass(frozen=True, kw_only=True)
 class Device:
@@ -53,6 +55,12 @@ class Job:
     sgd: Sgd | None = None
     deterministic: bool = False
     threads: int | None = None
+    compile: bool | None = None
+    """Whether to compile the blocks; None leaves that to the backend."""
+    checkpoint_activations: bool = False
+    """Keep the inputs of blocks only and compute the rest again in the backward pass."""
+    team: Team | None = None
+    """The processes that share every batch, for a backend that is `distributed`; None: one process by itself."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -118,7 +126,10 @@ class Worker(Protocol):
 
 
 class Backend(Protocol):
-    """A kind of device. Making one is cheap and never fails."""
+    """A kind of device. Making one is cheap and never fails.
+
+    A class attribute `distributed = True` says that its workers take their share of a batch where a job has a team.
+    """
 
     name: ClassVar[str]
 

@@ -9,8 +9,10 @@ from typing import ClassVar
 
 import psutil
 import torch
+from torch import nn
 
 from rescli.backends.base import Device, Job
+from rescli.backends.onednn import fused
 from rescli.backends.worker import TorchWorker
 from rescli.errors import BackendError
 
@@ -21,6 +23,7 @@ class CpuBackend:
     """Always there. Results depend on the number of threads (the order of sums), so that is kept over a resume."""
 
     name: ClassVar[str] = "cpu"
+    distributed: ClassVar[bool] = True
 
     def unavailable(self) -> str | None:
         """Never."""
@@ -48,7 +51,15 @@ class CpuBackend:
         """Put a job on the processor."""
         if job.threads is not None:
             torch.set_num_threads(job.threads)
-        return TorchWorker(job, torch.device("cpu"), eval_batch=EVAL_BATCH)
+        # Compiled blocks are slower here than oneDNN's own: see docs/performance.md.
+        return CpuWorker(job, torch.device("cpu"), eval_batch=EVAL_BATCH, compiled=bool(job.compile))
+
+
+class CpuWorker(TorchWorker):
+    """The shared step on the processor, and evaluation by its library's fused operators."""
+
+    def _finish(self, network: nn.Module) -> nn.Module:
+        return network if self.compiled else fused(network)
 
 
 @lru_cache(maxsize=1)

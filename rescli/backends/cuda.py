@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
 
-from rescli.backends.base import Device, Job
+from rescli.backends.base import Device, Job, State, Tally, Totals
+from rescli.backends.capture import Replayed
+from rescli.backends.compiled import Rehearsal
+from rescli.backends.examination import Examination
+from rescli.backends.step import TrainingStep
 from rescli.backends.worker import TorchWorker
 from rescli.errors import BackendError
 
@@ -20,6 +24,7 @@ class CudaBackend:
     """The current CUDA device."""
 
     name: ClassVar[str] = "cuda"
+    distributed: ClassVar[bool] = True
 
     def unavailable(self) -> str | None:
         """Why PyTorch sees no GPU."""
@@ -62,15 +67,88 @@ class CudaBackend:
         if job.threads is not None:
             torch.set_num_threads(job.threads)
         _set_arithmetic(job)
-        return CudaWorker(job, torch.device("cuda", torch.cuda.current_device()), eval_batch=EVAL_BATCH)
+        # A block that is computed again in the backward pass would have to be compiled together with that: not worth it.
+        compiled = not job.checkpoint_activations if job.compile is None else job.compile
+        device = torch.device("cuda", torch.cuda.current_device())
+        return CudaWorker(job, device, eval_batch=EVAL_BATCH, compiled=compiled)
 
 
 class CudaWorker(TorchWorker):
-    """The shared step on a GPU. An epoch's plan goes over in one asynchronous copy, so that no step waits for it."""
+    """The shared step on a GPU, on a stream of its own, replayed as a CUDA graph.
+
+    Steps of several workers, such as those of several seeds, run side by side where each leaves room on the GPU.
+    """
+
+    def __init__(self, job: Job, device: torch.device, *, eval_batch: int, compiled: bool) -> None:
+        self.stream = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
+        self._pool = torch.cuda.graph_pool_handle()
+        super().__init__(job, device, eval_batch=eval_batch, compiled=compiled)
+        torch.cuda.synchronize(device)  # all that was made here was made on another stream
+        self._steps: Replayed | None = None
+        self._tests: dict[int, Replayed] = {}
+        self._rehearsals: dict[int, Rehearsal] = {}
 
     def begin_epoch(self, plan: Sequence[Tensor]) -> None:
-        """Take the plan of an epoch to the device."""
-        super().begin_epoch([rows.pin_memory() for rows in plan])
+        """Take the plan of an epoch to the device, in one asynchronous copy: no step waits for it."""
+        with torch.cuda.stream(self.stream):
+            super().begin_epoch([rows.pin_memory() for rows in plan])
+
+    def train_step(self, iteration: int, start: int, stop: int, learning_rate: float) -> None:
+        """One iteration of SGD."""
+        with torch.cuda.stream(self.stream):
+            super().train_step(iteration, start, stop, learning_rate)
+
+    def _run(self, step: TrainingStep, images: int) -> None:
+        if self._steps is None:
+            self._steps = Replayed(step, self._record, "the training step")
+        self._steps(images)
+
+    def differentiate(self, start: int, stop: int) -> None:
+        """Loss and gradients of rows of the plan, as written: for hooks to look at."""
+        with torch.cuda.stream(self.stream):
+            super().differentiate(start, stop)
+
+    def totals(self) -> Totals:
+        """The sums so far, over all processes. Waits for this worker's stream."""
+        with torch.cuda.stream(self.stream):
+            return super().totals()
+
+    def evaluate(self, split: str, stop: Callable[[], bool] = lambda: False) -> Tally | None:
+        """Loss and errors of every image of `split`. Waits for this worker's stream."""
+        with torch.cuda.stream(self.stream):
+            return super().evaluate(split, stop)
+
+    def _test(self, examination: Examination, images: int, *, settled: bool) -> None:
+        if not settled:  # hooks are Python, which a replay would leave out
+            examination(images)
+            return
+        run = self._tests.get(id(examination))
+        if run is None:
+            run = self._tests[id(examination)] = Replayed(examination, self._record, "the evaluation")
+            if self.compiled:
+                rehearsal = Rehearsal(examination.module, examination.rehearse)
+                self._rehearsals[id(examination)] = rehearsal
+        if self.compiled:
+            self._rehearsals[id(examination)](images)
+        run(images)
+
+    def state(self) -> State:
+        """Copies on the host. Waits for this worker's stream."""
+        with torch.cuda.stream(self.stream):
+            return super().state()
+
+    def load(self, state: State) -> None:
+        """Go on from `state`."""
+        with torch.cuda.stream(self.stream):
+            super().load(state)
+
+    def _record(self, body: Callable[[], None]) -> Callable[[], None]:
+        """A CUDA graph of `body`. Other threads, such as the one that writes checkpoints, may use CUDA meanwhile."""
+        graph = torch.cuda.CUDAGraph()
+        self.stream.synchronize()
+        with torch.cuda.graph(graph, pool=self._pool, stream=self.stream, capture_error_mode="thread_local"):
+            body()
+        return graph.replay
 
 
 def _set_arithmetic(job: Job) -> None:

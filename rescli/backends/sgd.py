@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from rescli.backends.base import Sgd
+from rescli.backends.flat import FlatParameters
 
 
 class MomentumSgd:
@@ -15,44 +16,33 @@ class MomentumSgd:
     caffe:    v = m v + lr g,  w = w - v      (the paper's framework)
 
     The two differ only after a change of lr, where Caffe's v still moves at the old rate. PyTorch's own `torch.optim.SGD` has
-    the first form only, and loads its compiler when it is made, which takes longer than everything else before a first step.
+    the first form only, makes its momentum in the first step, which so cannot be captured, and goes through the parameters
+    one by one.
     """
 
-    def __init__(self, network: nn.Module, settings: Sgd) -> None:
-        self._settings = settings
-        named = dict(network.named_parameters())
-        self.momentum = {name: torch.zeros_like(parameter) for name, parameter in named.items()}
+    def __init__(self, flat: FlatParameters, settings: Sgd) -> None:
+        self._settings, self._flat = settings, flat
+        self._velocity = torch.zeros_like(flat.values)
+        self._decaying = len(flat.values) if settings.decay == "all" else flat.convolutions
+        self.momentum = dict(zip(flat.names, flat.views(self._velocity), strict=True))
         """The buffers v by the name of their parameter. Zero at first, so that the first step is like every other."""
-        self._parameters = list(named.values())
-        self._velocities = list(self.momentum.values())
-        # A convolution's weight is the only parameter with four dimensions.
-        self._decays = [settings.decay == "all" or parameter.ndim == 4 for parameter in self._parameters]
-
-    def zero_grad(self) -> None:
-        """Forget the gradients."""
-        for parameter in self._parameters:
-            parameter.grad = None
 
     @torch.no_grad()
-    def step(self, learning_rate: float) -> None:
-        """Move the weights. Uses the gradients up. Does not wait for the device."""
-        settings, velocities = self._settings, self._velocities
-        gradients: list[Tensor] = []
-        for parameter in self._parameters:
-            assert parameter.grad is not None
-            gradients.append(parameter.grad)
-        weights: list[Tensor] = [parameter.data for parameter in self._parameters]
+    def step(self, rate: Tensor) -> None:
+        """Move the weights at a learning rate that lies on the device. Uses the gradients up; does not wait for the device."""
+        settings, weights, gradients, velocity = (
+            self._settings,
+            self._flat.values,
+            self._flat.gradients,
+            self._velocity,
+        )
         if settings.weight_decay:
-            decaying = [number for number, decays in enumerate(self._decays) if decays]
-            torch._foreach_add_(
-                [gradients[number] for number in decaying],
-                [weights[number] for number in decaying],
-                alpha=settings.weight_decay,
-            )
-        torch._foreach_mul_(velocities, settings.momentum)
+            gradients[: self._decaying].add_(weights[: self._decaying], alpha=settings.weight_decay)
+        velocity.mul_(settings.momentum)
         if settings.momentum_form == "caffe":
-            torch._foreach_add_(velocities, gradients, alpha=learning_rate)
-            torch._foreach_sub_(weights, velocities)
+            velocity.addcmul_(gradients, rate)
+            weights.sub_(velocity)
         else:
-            torch._foreach_add_(velocities, gradients)
-            torch._foreach_add_(weights, velocities, alpha=-learning_rate)
+            velocity.add_(gradients)
+            weights.addcmul_(velocity, rate, value=-1)
+        self._flat.refresh()

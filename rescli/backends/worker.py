@@ -10,90 +10,130 @@ import numpy as np
 import numpy.typing as npt
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 
 from rescli.backends.base import Job, State, Tally, Totals
-from rescli.backends.sgd import MomentumSgd
+from rescli.backends.checkpointed import checkpoint_blocks
+from rescli.backends.compiled import Rehearsal, compile_blocks
+from rescli.backends.examination import Examination
+from rescli.backends.step import TrainingStep
+from rescli.backends.team import Team
 from rescli.errors import StoreError
-from rescli.models.fold import folded
 
 
 class TorchWorker:
-    """A `Worker` on a torch device: channels-last, autocast for bf16, sums kept on the device.
+    """A `Worker` on a torch device: channels-last, bf16 copies of the weights, sums kept on the device.
 
     Between two calls of `totals`, `state` or `evaluate` nothing waits for the device.
     """
 
-    def __init__(self, job: Job, device: torch.device, *, eval_batch: int) -> None:
-        self.device = device
-        self.eval_batch = eval_batch
-        self.classes = job.classes
+    def __init__(self, job: Job, device: torch.device, *, eval_batch: int, compiled: bool = False) -> None:
+        self.device, self.eval_batch, self.classes = device, eval_batch, job.classes
+        self.team = job.team or Team()
         self.bf16 = job.precision == "bf16"
+        self.compiled = compiled
         self.network = job.network.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.feeds = {split: feed.to(device) for split, feed in job.feeds.items()}
-        self.optimizer = None if job.sgd is None else MomentumSgd(self.network, job.sgd)
+        self.step: TrainingStep | None = None
         self._plan: tuple[Tensor, ...] = ()
-        self._loss = torch.zeros((), dtype=torch.float64, device=device)
-        self._errors = torch.zeros((), dtype=torch.int64, device=device)
-        self._first_bad = torch.full((), -1, dtype=torch.int64, device=device)
         self._images = 0
+        self._examinations: dict[str, Examination] = {}
+        if job.checkpoint_activations:
+            checkpoint_blocks(self.network)
+        if job.sgd is not None:
+            self.step = TrainingStep(self.network, self.feeds["train"], job.sgd, self.team, bf16=self.bf16)
+            if compiled:
+                compile_blocks(self.network)
+                self._rehearse = Rehearsal(self.network, self.step.rehearse)
 
     def begin_epoch(self, plan: Sequence[Tensor]) -> None:
         """Take the plan of an epoch to the device."""
-        self._plan = tuple(rows.to(self.device, non_blocking=True) for rows in plan)
+        if self.step is not None:
+            self.step.follow(plan)
+        else:
+            self._plan = tuple(rows.to(self.device, non_blocking=True) for rows in plan)
 
     def train_step(self, iteration: int, start: int, stop: int, learning_rate: float) -> None:
         """One iteration of SGD."""
-        assert self.optimizer is not None, "this job has no optimizer"
+        assert self.step is not None, "this job has no optimizer"
         if not self.network.training:
             self.network.train()
-        x, y = self.feeds["train"](*(rows[start:stop] for rows in self._plan))
-        with self._autocast():
-            logits = self.network(x)
-        loss = F.cross_entropy(logits.float(), y)
-        self.optimizer.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
-        self.optimizer.step(learning_rate)
-        self._count(iteration, loss.detach(), logits.detach(), y)
+        self.step.aim(iteration, start, learning_rate)
+        if self.compiled:
+            self._rehearse(stop - start)
+        self._run(self.step, stop - start)
+        self.step.went(stop - start)
+        self._images += stop - start
+
+    def _run(self, step: TrainingStep, images: int) -> None:
+        step(images)
 
     def differentiate(self, start: int, stop: int) -> None:
         """Loss and gradients of rows of the plan, in training mode and without a step."""
         self.network.train()
-        x, y = self.feeds["train"](*(rows[start:stop] for rows in self._plan))
+        rows = self.step.rows(start, stop) if self.step is not None else tuple(part[start:stop] for part in self._plan)
+        x, y = self.feeds["train"](*rows)
         with self._autocast():
             logits = self.network(x)
         F.cross_entropy(logits.float(), y).backward()  # type: ignore[no-untyped-call]
         self.network.zero_grad(set_to_none=True)
 
     def totals(self) -> Totals:
-        """The sums so far. Waits for the device."""
-        first_bad = int(self._first_bad)
+        """The sums so far, over all processes. Waits for the device."""
+        if self.step is None:
+            return Totals()
+        sums = self.team.sum(torch.stack([self.step.loss, self.step.errors.double()])).tolist()
+        first_bad = torch.where(self.step.first_bad < 0, torch.iinfo(torch.int64).max, self.step.first_bad)
+        earliest = int(self.team.least(first_bad))
         return Totals(
-            loss=float(self._loss),
-            errors=int(self._errors),
+            loss=sums[0],
+            errors=int(sums[1]),
             images=self._images,
-            first_bad=None if first_bad < 0 else first_bad,
+            first_bad=None if earliest == torch.iinfo(torch.int64).max else earliest,
         )
 
-    @torch.no_grad()
     def evaluate(self, split: str, stop: Callable[[], bool] = lambda: False) -> Tally | None:
-        """Loss and errors of every image of `split`; None if `stop` said yes on the way. Waits for the device."""
-        self.network.eval()
-        network, feed = folded(self.network), self.feeds[split]
-        loss = torch.zeros((), dtype=torch.float64, device=self.device)
-        images = torch.zeros(self.classes, dtype=torch.int64, device=self.device)
-        errors = torch.zeros_like(images)
-        everything = torch.arange(len(feed), device=self.device)  # type: ignore[arg-type]
-        for rows in torch.split(everything, self.eval_batch):
-            if stop():
-                return None
-            x, y = feed(rows)
-            with self._autocast():
-                logits = network(x).float()
-            loss += F.cross_entropy(logits, y, reduction="sum").double()
-            images.scatter_add_(0, y, torch.ones_like(y))
-            errors.scatter_add_(0, y, (logits.argmax(1) != y).long())
-        return Tally(loss=float(loss), images=images.cpu().numpy(), errors=errors.cpu().numpy())
+        """Loss and errors of every image of `split`; None if `stop` said yes on the way. Waits for the device.
+
+        Of several processes each tests its share.
+        """
+        examination = self._examinations.get(split) or self._examine(split)
+        first, count = self.team.share(len(self.feeds[split]))  # type: ignore[arg-type]
+        settled = examination.begin(first)
+        stopped = False
+        for begin in range(0, count, self.eval_batch):
+            stopped = stopped or stop()
+            if not stopped:
+                self._test(examination, min(self.eval_batch, count - begin), settled=settled)
+        if any(self.team.any(stopped)):
+            return None
+        return Tally(
+            loss=float(self.team.sum(examination.loss)),
+            images=self.team.sum(examination.images).cpu().numpy(),
+            errors=self.team.sum(examination.errors).cpu().numpy(),
+        )
+
+    def _examine(self, split: str) -> Examination:
+        made = Examination(
+            self.network,
+            self.feeds[split],
+            self.classes,
+            bf16=self.bf16,
+            device=self.device,
+            compiled=self.compiled,
+            finish=self._finish,
+        )
+        self._examinations[split] = made
+        return made
+
+    def _finish(self, network: nn.Module) -> nn.Module:
+        """What a device makes of a folded network."""
+        return network
+
+    def _test(self, examination: Examination, images: int, *, settled: bool) -> None:
+        """The next images. `settled`: only the weights have changed since the last time, so a recording still holds."""
+        del settled
+        examination(images)
 
     def state(self) -> State:
         """Copies on the host, in the usual memory order."""
@@ -106,28 +146,21 @@ class TorchWorker:
     def load(self, state: State) -> None:
         """Go on from `state`. Raises `StoreError` where its tensors are not those of this network."""
         _copy("weights", self.network.state_dict(), state.model)
-        if self.optimizer is not None:
-            _copy("momentum", self._momentum(), state.momentum)
-        self._loss.fill_(state.totals.loss)
-        self._errors.fill_(state.totals.errors)
-        self._first_bad.fill_(-1 if state.totals.first_bad is None else state.totals.first_bad)
+        if self.step is None:
+            return
+        _copy("momentum", self._momentum(), state.momentum)
+        self.step.flat.refresh()
         self._images = state.totals.images
+        mine = state.totals if self.team.first else Totals()  # the others' sums begin anew: they are added up
+        self.step.loss.fill_(mine.loss)
+        self.step.errors.fill_(mine.errors)
+        self.step.first_bad.fill_(-1 if mine.first_bad is None else mine.first_bad)
 
     def _autocast(self) -> AbstractContextManager[Any]:
         return torch.autocast(self.device.type, torch.bfloat16, enabled=self.bf16)
 
-    @torch.no_grad()
-    def _count(self, iteration: int, loss: Tensor, logits: Tensor, y: Tensor) -> None:
-        # Never reset, so that the sums do not depend on when somebody looks: floating-point addition is not associative,
-        # and a resumed run must show the same digits.
-        self._loss += loss.double() * len(y)
-        self._errors += (logits.argmax(1) != y).sum()
-        self._images += len(y)
-        bad = ~torch.isfinite(loss) & (self._first_bad < 0)
-        self._first_bad.copy_(torch.where(bad, iteration, self._first_bad))
-
     def _momentum(self) -> dict[str, Tensor]:
-        return {} if self.optimizer is None else self.optimizer.momentum
+        return {} if self.step is None else self.step.optimizer.momentum
 
 
 def _host(tensor: Tensor) -> npt.NDArray[Any]:

@@ -40,20 +40,28 @@ def training_memory(spec: Spec, *, batch: int, precision: Precision, checkpoint_
     """Memory of an SGD step with momentum on `batch` images. Raises `UsageError` where the input is too small.
 
     bf16 is autocast: fp32 weights, bf16 maps and copies of weights. `checkpoint_activations`: only the input of each block is
-    kept, and the block recomputed in the backward pass. The gradients of the step before live until the backward pass begins.
+    kept, and the block recomputed in the backward pass. Gradients are counted twice: as the backward pass makes them, and in
+    the one buffer that they are gathered in.
     """
     table = list(operators(spec))
-    walk = steps(table, batch=batch, value=_value(precision))
+    value = _value(precision)
+    walk = steps(table, batch=batch, value=value)
     parameters = SINGLE * sum(operator.parameters for operator in table)
     kept = _checkpointed(walk) if checkpoint_activations else sum(step.kept for step in walk)
     kept += SINGLE * batch * spec.classes  # the loss keeps its log-probabilities
     return Memory(
         weights=_weights(table),
-        gradients=parameters,
+        gradients=parameters + _fresh_gradients(table, value),
         optimizer=parameters,
         activations=kept,
         working=_image(spec, batch) + _training_excess(walk),
     )
+
+
+def _fresh_gradients(table: list[Operator], value: int) -> int:
+    """Those that a backward pass makes, before they are gathered in one buffer: of the layers' arithmetic, of BN in fp32."""
+    of_bn = sum(operator.parameters for operator in table if operator.kind == "bn")
+    return SINGLE * of_bn + value * (sum(operator.parameters for operator in table) - of_bn)
 
 
 def inference_memory(spec: Spec, *, batch: int, precision: Precision) -> Memory:

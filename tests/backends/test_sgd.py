@@ -10,6 +10,7 @@ import torch
 from torch import nn
 
 from rescli.backends.base import Sgd
+from rescli.backends.flat import FlatParameters
 from rescli.backends.sgd import MomentumSgd
 
 RATES = [0.1, 0.1, 0.01, 0.01, 0.001]
@@ -18,6 +19,18 @@ RATES = [0.1, 0.1, 0.01, 0.01, 0.001]
 def net() -> nn.Module:
     torch.manual_seed(0)
     return nn.Sequential(nn.Conv2d(3, 4, 3, bias=False), nn.BatchNorm2d(4), nn.Flatten(), nn.Linear(4 * 36, 5))
+
+
+def optimizer(network: nn.Module, how: Sgd) -> tuple[FlatParameters, MomentumSgd]:
+    flat = FlatParameters(network, bf16=False)
+    return flat, MomentumSgd(flat, how)
+
+
+def step(flat: FlatParameters, sgd: MomentumSgd, network: nn.Module, rate: float) -> None:
+    gradients = {name: parameter.grad for name, parameter in network.named_parameters()}
+    found = [gradients[name] for name in flat.names]
+    flat.gather([gradient for gradient in found if gradient is not None])
+    sgd.step(torch.tensor(rate))
 
 
 def give_gradients(network: nn.Module, step: int) -> None:
@@ -35,7 +48,7 @@ def settings(form: str = "pytorch", decay: str = "all", momentum: float = 0.9, w
 def test_pytorchs_form_is_pytorchs(decay: str, momentum: float) -> None:
     ours = net()
     theirs = copy.deepcopy(ours)
-    sgd = MomentumSgd(ours, settings(decay=decay, momentum=momentum))
+    flat, sgd = optimizer(ours, settings(decay=decay, momentum=momentum))
     conv, *rest = theirs.parameters()
     groups: list[dict[str, Any]] = [
         {"params": [conv]},
@@ -43,10 +56,10 @@ def test_pytorchs_form_is_pytorchs(decay: str, momentum: float) -> None:
     ]
     reference = torch.optim.SGD(groups, lr=0.1, momentum=momentum, weight_decay=1e-2)
 
-    for step, rate in enumerate(RATES):
-        give_gradients(ours, step)
-        give_gradients(theirs, step)
-        sgd.step(rate)
+    for number, rate in enumerate(RATES):
+        give_gradients(ours, number)
+        give_gradients(theirs, number)
+        step(flat, sgd, ours, rate)
         for group in reference.param_groups:
             group["lr"] = rate
         reference.step()
@@ -61,11 +74,11 @@ def test_caffes_form_by_hand() -> None:
     for form in ("caffe", "pytorch"):
         network = nn.Linear(1, 1, bias=False)
         nn.init.zeros_(network.weight)
-        sgd = MomentumSgd(network, settings(form, momentum=0.5, weight_decay=0.0))
+        flat, sgd = optimizer(network, settings(form, momentum=0.5, weight_decay=0.0))
         positions = []
         for rate in (1.0, 1.0, 0.1):
             network.weight.grad = torch.ones(1, 1)
-            sgd.step(rate)
+            step(flat, sgd, network, rate)
             positions.append(network.weight.item())
         moved[form] = positions
 
@@ -76,20 +89,10 @@ def test_caffes_form_by_hand() -> None:
 def test_the_forms_agree_while_the_rate_stays() -> None:
     nets = {form: net() for form in ("caffe", "pytorch")}
     for form, network in nets.items():
-        sgd = MomentumSgd(network, settings(form))
-        for step in range(5):
-            give_gradients(network, step)
-            sgd.step(0.1)
+        flat, sgd = optimizer(network, settings(form))
+        for number in range(5):
+            give_gradients(network, number)
+            step(flat, sgd, network, 0.1)
 
     for a, b in zip(nets["caffe"].parameters(), nets["pytorch"].parameters(), strict=True):
         torch.testing.assert_close(a, b, rtol=1e-5, atol=1e-6)
-
-
-def test_gradients_are_forgotten() -> None:
-    network = net()
-    sgd = MomentumSgd(network, settings())
-    give_gradients(network, 0)
-
-    sgd.zero_grad()
-
-    assert all(parameter.grad is None for parameter in network.parameters())

@@ -1,0 +1,107 @@
+"""One iteration of SGD as a function of tensors that stay where they are, so that it can be captured and replayed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from rescli.backends.base import Sgd
+from rescli.backends.flat import FlatParameters
+from rescli.backends.sgd import MomentumSgd
+from rescli.backends.statistics import average, flatten_statistics
+from rescli.backends.team import Team
+
+
+class TrainingStep:
+    """Gather and augment a batch, forward, backward, SGD, and the sums that the metrics are made of.
+
+    What changes from step to step lies in tensors: the first row of the batch, the iteration, the learning rate, the plan of
+    the epoch. A step moves the first two on by itself; `aim` writes only what is different from that.
+    """
+
+    def __init__(self, network: nn.Module, feed: nn.Module, sgd: Sgd, team: Team, *, bf16: bool) -> None:
+        self.network, self.feed, self.team = network, feed, team
+        self.statistics = flatten_statistics(network)
+        self.flat = FlatParameters(network, bf16=bf16)
+        self.optimizer = MomentumSgd(self.flat, sgd)
+        self._low = bf16
+        device = self.flat.values.device
+        self.loss = torch.zeros((), dtype=torch.float64, device=device)
+        self.errors = torch.zeros((), dtype=torch.int64, device=device)
+        self.first_bad = torch.full((), -1, dtype=torch.int64, device=device)
+        self._row = torch.zeros((), dtype=torch.int64, device=device)
+        self._iteration = torch.zeros((), dtype=torch.int64, device=device)
+        self._rate = torch.zeros((), device=device)
+        self._plan: tuple[Tensor, ...] = ()
+        self._rows = torch.arange(len(feed), device=device)  # type: ignore[arg-type]
+        self._aimed: tuple[int, int, float] | None = None
+
+    def follow(self, plan: Sequence[Tensor]) -> None:
+        """Take the plan of an epoch into the tensors of the one before."""
+        if len(self._plan) != len(plan):
+            self._plan = tuple(torch.empty_like(rows, device=self._rows.device) for rows in plan)
+        for mine, rows in zip(self._plan, plan, strict=True):
+            mine.copy_(rows, non_blocking=True)
+
+    def rows(self, start: int, stop: int) -> tuple[Tensor, ...]:
+        """Rows of the plan."""
+        return tuple(part[start:stop] for part in self._plan)
+
+    def aim(self, iteration: int, row: int, rate: float) -> None:
+        """Which iteration is next, at which row its batch begins, and the learning rate. Does not wait for the device."""
+        before = self._aimed or (None, None, None)
+        for tensor, old, new in zip(
+            (self._iteration, self._row, self._rate), before, (iteration, row, rate), strict=True
+        ):
+            if old != new:
+                tensor.fill_(new)
+        self._aimed = (iteration, row, rate)
+
+    def __call__(self, images: int) -> None:
+        """The step, on the next `images` rows; of several processes each takes its share."""
+        first, count = self.team.share(images)
+        x, y = self._batch(first, count)
+        with self.flat.in_place():  # what autocast computes, with the weights cast all at once
+            logits = self.network(x)
+            loss = F.cross_entropy(logits.float(), y)
+            # Each process's mean counts as much as it has images: the sum is the gradient of the mean over the batch.
+            scaled = loss if self.team.size == 1 else loss * (count / images)
+            self.flat.gather(torch.autograd.grad(scaled, self.flat.leaves))
+        self.team.sum(self.flat.gradients)
+        average(self.statistics, self.team)
+        self.optimizer.step(self._rate)
+        self._count(loss.detach(), logits.detach(), y, count)
+        self._row += images
+        self._iteration += 1
+
+    def went(self, images: int) -> None:
+        """Say that a step was made (a replayed one does not pass through here by itself)."""
+        assert self._aimed is not None
+        iteration, row, rate = self._aimed
+        self._aimed = (iteration + 1, row + images, rate)
+
+    def rehearse(self, images: int) -> None:
+        """Forward and backward pass on the next rows with nothing kept: compilers and autotuners do their work in it."""
+        before = self.statistics.clone()
+        first, count = self.team.share(images)
+        x, y = self._batch(first, count)
+        with self.flat.in_place():
+            torch.autograd.grad(F.cross_entropy(self.network(x).float(), y), self.flat.leaves)
+        self.statistics.copy_(before)
+
+    def _batch(self, first: int, count: int) -> tuple[Tensor, Tensor]:
+        rows = self._rows[first : first + count] + self._row
+        x, y = self.feed(*(part.index_select(0, rows) for part in self._plan))
+        return x.to(torch.bfloat16) if self._low else x, y
+
+    @torch.no_grad()
+    def _count(self, loss: Tensor, logits: Tensor, y: Tensor, images: int) -> None:
+        # Never reset, so that the sums do not depend on when somebody looks: floating-point addition is not associative,
+        # and a resumed run must show the same digits.
+        self.loss += loss.double() * images
+        self.errors += (logits.argmax(1) != y).sum()
+        bad = ~torch.isfinite(loss) & (self.first_bad < 0)
+        self.first_bad.copy_(torch.where(bad, self._iteration, self.first_bad))
