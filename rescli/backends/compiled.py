@@ -52,7 +52,9 @@ class Rehearsal:
             return
         self._done.add(images)
         try:
-            self._rehearse(images)
+            with warnings.catch_warnings():  # the compiler looks at things that PyTorch itself warns of
+                warnings.simplefilter("ignore")
+                self._rehearse(images)
         except Exception as error:
             if out_of_memory(error):
                 raise

@@ -125,3 +125,8 @@ def _toml(value: Any) -> str:
         escaped = value.replace("\\", "\\\\").replace('"', '\\"')
         return f'"{escaped}"'
     return repr(value)
+
+
+def in_a_job() -> bool:
+    """Whether this process is one of several that `torchrun`, or --devices, has started."""
+    return "RANK" in os.environ and os.environ.get("WORLD_SIZE", "1") != "1"

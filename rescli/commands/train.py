@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from dataclasses import fields
+import sys
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Annotated
 
@@ -107,6 +108,20 @@ def cifar(
         bool,
         option("--deterministic", help="The same bits every time on CUDA too, slower."),
     ] = False,
+    compile: Annotated[
+        bool | None,
+        option("--compile/--no-compile", help="Compile the blocks, once a shape.", default="on CUDA, not on the CPU"),
+    ] = None,
+    checkpoint_activations: Annotated[
+        bool,
+        option("--checkpoint-activations", help="Keep blocks' inputs only: the same bits, less memory, more time."),
+    ] = False,
+    devices: Annotated[
+        int, option(min=1, help="Processes that share every batch, each with its own GPU if there are any.")
+    ] = 1,
+    seeds: Annotated[
+        int, option(min=1, help="Train so many seeds at once, from --seed up, each into its own run store.")
+    ] = 1,
     # Configuration and output
     config: Annotated[
         Path | None,
@@ -141,13 +156,26 @@ def cifar(
         backend=backend,
         deterministic=deterministic,
         threads=threads,
+        compile=compile,
+        checkpoint_activations=checkpoint_activations,
         checkpoint_seconds=checkpoint_every,
     )
+    requests = several(request, seeds, out=out)
+    if seeds > 1 and (devices > 1 or dry_run or print_config):
+        raise UsageError("--seeds is for runs on one device, not for --devices, --dry-run and --print-config")
+    if compile and checkpoint_activations:
+        raise UsageError("--compile and --checkpoint-activations exclude one another", "Leave one of them out.")
     _check_effect(request, download=download, print_config=print_config, dry_run=dry_run)
     if print_config:
         _print_config(request, json=json)
+    elif dry_run and devices > 1:
+        raise UsageError("--dry-run looks at one process", "Leave --devices out.")
     elif dry_run:
         _dry_run(request, json=json)
+    elif devices > 1 and not layers.in_a_job():
+        _launch(request, devices, download=download)
+    elif seeds > 1:
+        _train_several(requests, download=download, json=json)
     else:
         _train(request, download=download, json=json)
 
@@ -216,6 +244,48 @@ def _train(request: Request, *, download: bool, json: bool) -> None:
         from rescli.engine.train import train as run
 
         _tell(run(request, watch(), stop), json=json)
+
+
+def several(request: Request, seeds: int, *, out: Path | None) -> list[Request]:
+    """A request for each of so many seeds. Raises `UsageError` where --out does not say `{seed}`."""
+    if seeds == 1:
+        return [request]
+    if out is not None and "{seed}" not in str(out):
+        raise UsageError(
+            f"--out {out} is one file for {seeds} seeds", "Say where the seed goes: --out 'run-{seed}.h5'."
+        )
+    made = []
+    for seed in range(request.recipe.seed, request.recipe.seed + seeds):
+        recipe = replace(request.recipe, seed=seed)
+        path = default_path(recipe) if out is None else Path(str(out).replace("{seed}", str(seed)))
+        made.append(replace(request, recipe=recipe, given={**request.given, "seed": seed}, path=path))
+    return made
+
+
+def _train_several(requests: list[Request], *, download: bool, json: bool) -> None:
+    from rescli.console.progress import watch
+    from rescli.engine.stopping import StopSignals
+
+    if download:
+        _fetch_if_missing(requests[0])
+    with StopSignals() as stop:
+        from rescli.engine.together import train_together
+
+        outcomes = train_together(requests, watch(), stop)
+    if json:
+        console.emit([outcome.to_dict() for outcome in outcomes])
+        return
+    for outcome in outcomes:
+        _tell(outcome, json=False)
+
+
+def _launch(request: Request, devices: int, *, download: bool) -> None:
+    """The same command in each of the processes, which see in their environment that they are part of a job."""
+    from rescli.engine.launch import train_on
+
+    if download:
+        _fetch_if_missing(request)
+    train_on(devices, sys.argv[1:], request.path, threads=request.threads)
 
 
 def _tell(outcome: Outcome, *, json: bool) -> None:

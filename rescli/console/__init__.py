@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import math
+import os
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -25,10 +26,14 @@ class Settings:
     emitted: bool = False
     """Whether the one JSON document is out already."""
 
+    rank: int = 0
+    """Which process of its job this is: only the first one talks."""
+
     def begin(self, arguments: Sequence[str]) -> None:
         """Start a command. Its words are looked at before they are understood, so that a mistyped line, too, is obeyed."""
         words = set(itertools.takewhile(lambda word: word != "--", arguments))
         self.json, self.debug, self.emitted = "--json" in words, "--debug" in words, False
+        self.rank = int(os.environ.get("RANK", "0"))
 
 
 settings = Settings()
@@ -55,20 +60,23 @@ def _finite(value: Any) -> Any:
 
 def note(text: str) -> None:
     """A line for people, on stderr."""
-    print(text, file=sys.stderr, flush=True)  # noqa: T201
+    if settings.rank == 0:
+        print(text, file=sys.stderr, flush=True)  # noqa: T201
 
 
 def fail(error: RescliError) -> None:
     """What was wrong, where, and what to do next; with `--json` the same as a document on stdout."""
     if settings.json and not settings.emitted:
         emit({"error": error.message, "hint": error.hint, "exit_code": error.exit_code})
-    lines = [f"{error.label}: {error.message}", *([error.hint] if error.hint else [])]
-    note("\n".join(lines))
+    who = f"process {settings.rank}: " if settings.rank else ""
+    lines = [f"{error.label}: {who}{error.message}", *([error.hint] if error.hint else [])]
+    print("\n".join(lines), file=sys.stderr, flush=True)  # noqa: T201
 
 
 def say(text: str = "") -> None:
     """A line of the command's result, on stdout."""
-    print(text, flush=True)  # noqa: T201
+    if settings.rank == 0:
+        print(text, flush=True)  # noqa: T201
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[Any]], *, right: Sequence[int] = ()) -> None:

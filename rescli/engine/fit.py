@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from rescli.backends.base import Tally, Totals, Worker
+from rescli.backends.team import Team
 from rescli.data.feed import ResidentImages
 from rescli.data.order import Order
 from rescli.engine.checkpoint import Checkpointer
@@ -40,12 +41,14 @@ class Training:
     checkpointer: Checkpointer
     observer: Observer
     stop: StopSignals
+    team: Team = field(default_factory=Team)
     clock: Callable[[], float] = time.monotonic
     schedule: Schedule = field(init=False)
     epoch: int = field(init=False, default=-1)
     """The epoch whose plan the worker has."""
     started: float = field(init=False, default=0.0)
     """When the run would have begun had it never been interrupted, on `clock`."""
+    finished: bool = field(init=False, default=False)
 
     def __post_init__(self) -> None:
         self.schedule = self.recipe.schedule()
@@ -54,8 +57,18 @@ class Training:
 def fit(run: Training) -> bool:
     """Train from `run.progress` to the end of the recipe. Returns whether it got there; False: a signal came.
 
+    Raises `Diverged` and `StoreError`.
+    """
+    for _ in steps(run):
+        pass
+    return run.finished
+
+
+def steps(run: Training) -> Iterator[None]:
+    """Train as `fit` does, and pause after every iteration: several runs can take turns.
+
     A checkpoint is written only between an iteration with all that belongs to it (metrics, warm-up, evaluation) and the
-    next, so that a resumed run neither repeats nor misses anything. Raises `Diverged` and `StoreError`.
+    next, so that a resumed run neither repeats nor misses anything. Of several processes one alone decides nothing.
     """
     recipe, progress = run.recipe, run.progress
     run.started = run.clock() - progress.seconds
@@ -65,12 +78,15 @@ def fit(run: Training) -> bool:
             _evaluate(run)
         if progress.iteration == recipe.iterations and not _evaluation_due(run):
             checkpoint(run, "finished")
-            return True
-        if run.stop.received or run.checkpointer.due():
-            checkpoint(run, "stopped" if run.stop.received else "running")
-            if run.stop.received:
-                return False
+            run.finished = True
+            return
+        stopping, saving = run.team.any(run.stop.received is not None, run.checkpointer.due())
+        if stopping or saving:
+            checkpoint(run, "stopped" if stopping else "running")
+        if stopping:
+            return
         _iterate(run)
+        yield
 
 
 def _iterate(run: Training) -> None:

@@ -11,6 +11,7 @@ import numpy as np
 
 from rescli.backends.base import Backend, Job, Sgd, Worker
 from rescli.backends.registry import choose
+from rescli.backends.team import Team, join, processes
 from rescli.data.feed import ResidentImages
 from rescli.data.locate import find
 from rescli.data.mean import mean_image
@@ -18,7 +19,7 @@ from rescli.data.names import info
 from rescli.data.read import load
 from rescli.data.split import Splits, split
 from rescli.engine.request import Request
-from rescli.errors import BackendError, RescliError, out_of_memory
+from rescli.errors import BackendError, RescliError, UsageError, out_of_memory
 from rescli.models.build import build
 from rescli.models.spec import NetworkSpec
 from rescli.profiling.cost import cost
@@ -35,6 +36,7 @@ class Prepared:
     mean: np.ndarray[Any, np.dtype[np.float32]]
     backend: Backend
     tested: str
+    team: Team
 
 
 def check(request: Request) -> None:
@@ -46,8 +48,11 @@ def check(request: Request) -> None:
 
 def prepare(request: Request) -> Prepared:
     """Find the backend and the data. Raises `BackendError`, `DataError` and `UsageError`; writes nothing."""
+    team = join()
     backend = choose(request.backend)
     recipe = settle(request, backend)
+    if team.size > 1:
+        check_team(recipe, backend, team)
     dataset = load(recipe.dataset, data=request.data)
     splits = split(dataset, recipe.validation)
     return Prepared(
@@ -57,12 +62,32 @@ def prepare(request: Request) -> Prepared:
         mean=mean_image(splits.train.images),
         backend=backend,
         tested="val" if recipe.validation else "test",
+        team=team,
     )
 
 
+def check_team(recipe: CifarRecipe, backend: Backend, team: Team) -> None:
+    """Whether the processes can share this recipe's batches. Raises `BackendError` and `UsageError`."""
+    if not getattr(backend, "distributed", False):
+        raise BackendError(f"backend '{backend.name}' cannot share a run among {team.size} processes", "Start one.")
+    if recipe.bn_groups % team.size:
+        raise UsageError(
+            f"{team.size} processes cannot share batches of {recipe.batch_size} images with BN over {recipe.bn_images}",
+            "Each needs a whole number of BN's groups of images: fewer processes, or a smaller --bn-images.",
+        )
+
+
 def settle(request: Request, backend: Backend) -> CifarRecipe:
-    """The recipe with nothing left open, the precision neither."""
-    recipe = request.recipe.resolved()
+    """The recipe with nothing left open, the precision neither.
+
+    BN over the whole batch means over what a process has of it, where several share it.
+    """
+    recipe, size = request.recipe, processes()
+    if recipe.bn_images is None and size > 1:
+        if recipe.batch_size % size:
+            raise UsageError(f"{size} processes cannot share batches of {recipe.batch_size} images evenly")
+        recipe = replace(recipe, bn_images=recipe.batch_size // size)
+    recipe = recipe.resolved()
     return replace(recipe, precision=cast(Precision, precision_of(backend, recipe.precision)))
 
 
@@ -103,7 +128,8 @@ def describe(prepared: Prepared) -> list[str]:
         f"{len(prepared.splits.train.labels):,} training images, seed {recipe.seed}",
         f"{recipe.iterations:,} iterations of {recipe.batch_size} images, {rates}; momentum {recipe.momentum:g} "
         f"({recipe.momentum_form}), weight decay {recipe.weight_decay:g} ({recipe.decay}), BN over {recipe.bn_images}",
-        f"{recipe.precision} on {prepared.backend.name}: {device.name}",
+        f"{recipe.precision} on {prepared.backend.name}: {device.name}"
+        + (f", {prepared.team.size} processes" if prepared.team.size > 1 else ""),
     ]
 
 
@@ -116,7 +142,7 @@ def start(request: Request, prepared: Prepared) -> tuple[Worker, ResidentImages]
         prepared.tested: ResidentImages(tested, prepared.mean),
     }
     job = Job(
-        network=build(prepared.spec, seed=recipe.seed, bn_groups=recipe.bn_groups),
+        network=build(prepared.spec, seed=recipe.seed, bn_groups=recipe.bn_groups // prepared.team.size),
         feeds=feeds,
         classes=prepared.spec.classes,
         precision=recipe.precision,
@@ -128,6 +154,9 @@ def start(request: Request, prepared: Prepared) -> tuple[Worker, ResidentImages]
         ),
         deterministic=request.deterministic,
         threads=request.threads,
+        compile=request.compile,
+        checkpoint_activations=request.checkpoint_activations,
+        team=prepared.team,
     )
     return start_job(prepared.backend, job), feeds["train"]
 

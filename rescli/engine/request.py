@@ -24,6 +24,8 @@ class Request:
     backend: str = "auto"
     deterministic: bool = False
     threads: int | None = None
+    compile: bool | None = None
+    checkpoint_activations: bool = False
     checkpoint_seconds: float | None = None
 
 

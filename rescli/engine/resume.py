@@ -17,7 +17,7 @@ from rescli.errors import BackendError, DataError, UsageError
 from rescli.recipes.cifar import CifarRecipe
 from rescli.store.record import RunRecord
 
-MATTERS = ("backend", "device", "threads", "deterministic", "torch")
+MATTERS = ("backend", "device", "threads", "deterministic", "torch", "processes", "compile")
 """What may change the last bits of a run when it differs between two sessions."""
 
 
@@ -42,6 +42,8 @@ def resumed(request: Request, record: RunRecord) -> Request:
         recipe=stored,
         threads=request.threads or last.get("threads"),
         deterministic=request.deterministic or bool(last.get("deterministic")),
+        compile=last.get("compile") if request.compile is None else request.compile,
+        checkpoint_activations=request.checkpoint_activations or bool(last.get("checkpoint_activations")),
     )
 
 
@@ -83,5 +85,9 @@ def restore(worker: Worker, record: RunRecord) -> tuple[Progress, Metrics]:
 
 def inexact(before: Mapping[str, Any], now: Mapping[str, Any]) -> str | None:
     """Why this session may not be bit for bit what the last one would have been; None if it is."""
-    changed = [f"{name} was {before[name]}, now {now[name]}" for name in MATTERS if before.get(name) != now.get(name)]
+    changed = [
+        f"{name} was {before[name]}, now {now[name]}"
+        for name in MATTERS
+        if name in before and before[name] != now[name]
+    ]
     return f"the last bits may differ from an uninterrupted run: {'; '.join(changed)}" if changed else None

@@ -41,9 +41,9 @@ class StopSignals:
 
     def error(self, path: str, iteration: int) -> RescliError:
         """What to raise after the checkpoint was written."""
-        assert self.received is not None
-        kind = Interrupted if self.received is signal.SIGINT else StoppedEarly
+        received = self.received or signal.SIGTERM  # another process of the job was told
+        kind = Interrupted if received is signal.SIGINT else StoppedEarly
         return kind(
-            f"{self.received.name} after iteration {iteration}, with a checkpoint in {path}",
+            f"{received.name} after iteration {iteration}, with a checkpoint in {path}",
             "The same command with --resume goes on.",
         )

@@ -10,6 +10,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
+from rescli.backends.team import join, leave
 from rescli.data.order import Order
 from rescli.engine import environment
 from rescli.engine.checkpoint import Checkpointer, Facts
@@ -25,7 +26,7 @@ from rescli.recipes.cifar import CifarRecipe
 from rescli.store.lock import RunLock
 from rescli.store.reader import read_run
 from rescli.store.record import RunRecord
-from rescli.store.writer import BackgroundWriter
+from rescli.store.writer import BackgroundWriter, NoWriter
 
 
 def train(request: Request, observer: Observer | None = None, stop: StopSignals | None = None) -> Outcome:
@@ -33,27 +34,31 @@ def train(request: Request, observer: Observer | None = None, stop: StopSignals 
 
     Raises `StoppedEarly` or `Interrupted` after a signal (with a checkpoint written), and any other `RescliError`.
     """
-    observer = observer or Silent()
     with ExitStack() as stack:
         stop = stop or stack.enter_context(StopSignals())
-        record = stack.enter_context(_locked(request))
+        team = join()
+        stack.callback(leave)
+        observer = observer if observer is not None and team.first else Silent()
+        record = team.from_first(lambda: stack.enter_context(locked(request)))
         if record is not None:
             request = resumed(request, record)
             if record.status == "finished":
-                return _outcome(request.path, record, already=True)
+                return outcome(request.path, record, already=True)
             observer.note(f"going on after iteration {record.progress['iteration']} of {request.recipe.iterations}")
         run = assemble(request, observer, stop, record, stack)
         stack.callback(observer.end)
         checkpoint(run, "running")  # at once: whether it can be written, and who is at work on it
         finished = fit(run)
         if not finished:
-            raise stop.error(str(request.path), run.progress.iteration)
+            error = stop.error(str(request.path), run.progress.iteration)
+            error.told = not team.first
+            raise error
         assert run.checkpointer.last is not None
-        return _outcome(request.path, run.checkpointer.last)
+        return outcome(request.path, run.checkpointer.last)
 
 
 @contextmanager
-def _locked(request: Request) -> Iterator[RunRecord | None]:
+def locked(request: Request) -> Iterator[RunRecord | None]:
     """The run as stored, or None for a new one, with its lock held."""
     begins = not _there(request.path)
     if not begins and not request.resume:
@@ -110,7 +115,7 @@ def assemble(
         inputs={"mean_image": prepared.mean},
         analysis=record.analysis if record else {},
     )
-    writer = stack.enter_context(BackgroundWriter(request.path))
+    writer = stack.enter_context(BackgroundWriter(request.path) if prepared.team.first else NoWriter())
     return Training(
         recipe=recipe,
         worker=worker,
@@ -122,6 +127,7 @@ def assemble(
         checkpointer=Checkpointer(writer, facts, every_seconds=request.checkpoint_seconds),
         observer=observer,
         stop=stop,
+        team=prepared.team,
     )
 
 
@@ -137,11 +143,15 @@ def _session(request: Request, prepared: Prepared, iteration: int) -> dict[str, 
         "device": device.name,
         "threads": device.details.get("threads"),
         "deterministic": request.deterministic,
+        "processes": prepared.team.size,
+        "compile": request.compile,
+        "checkpoint_activations": request.checkpoint_activations,
         **environment.versions(),
     }
 
 
-def _outcome(path: Path, record: RunRecord, *, already: bool = False) -> Outcome:
+def outcome(path: Path, record: RunRecord, *, already: bool = False) -> Outcome:
+    """How the run in this store stands."""
     recipe = CifarRecipe.from_dict(record.recipe)
     tested = "val" if recipe.validation else "test"
     return Outcome(

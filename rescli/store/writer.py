@@ -99,3 +99,13 @@ class BackgroundWriter:
             self._error = error
         finally:
             self.seconds = time.perf_counter() - started
+
+
+class NoWriter(BackgroundWriter):
+    """Writes nothing: of the processes that share a run, only the first one writes its store."""
+
+    def __init__(self) -> None:
+        super().__init__(Path())
+
+    def submit(self, record: RunRecord, *, copy: bool = True) -> None:
+        """Nothing."""

@@ -96,7 +96,6 @@ def test_checkpointed_activations_change_no_bit(images: Any, precision: str) -> 
 
 
 @pytest.mark.long
-@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning", "ignore:.*CUDA.*:UserWarning")
 def test_a_hundred_compiled_steps_are_the_eager_ones(images: Any) -> None:  # noqa: F811
     eager, compiled = (CpuBackend().start(job(images, compile=flag)) for flag in (False, True))
     for worker in (eager, compiled):

@@ -1,0 +1,40 @@
+"""The same command in several processes of this machine, under PyTorch's own launcher (what `torchrun` runs)."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from torch.distributed.elastic.multiprocessing.api import SignalException
+from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
+from torch.distributed.run import parse_args, run
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ending:
+    """How the processes ended: all well, or by a signal to the launcher, or with the first failure of one of them.
+
+    `code` is that one's exit code, or minus the signal that ended it.
+    """
+
+    signal: int | None = None
+    rank: int | None = None
+    code: int = 0
+
+
+def launch(devices: int, arguments: Sequence[str], *, threads: int | None = None) -> Ending:
+    """Run `rescli ARGUMENTS` in `devices` processes and wait for them."""
+    # The launcher's own log repeats in many lines what a process says in two.
+    logging.getLogger("torch.distributed").setLevel(logging.CRITICAL)
+    os.environ.setdefault("OMP_NUM_THREADS", str(threads or max(1, (os.cpu_count() or 1) // devices)))
+    os.environ.setdefault("TORCHELASTIC_SIGNALS_TO_HANDLE", "SIGTERM,SIGINT,SIGHUP,SIGUSR1")
+    try:
+        run(parse_args(["--standalone", f"--nproc-per-node={devices}", "-m", "rescli", *arguments]))  # type: ignore[no-untyped-call]
+    except SignalException as error:
+        return Ending(signal=int(error.sigval))
+    except ChildFailedError as error:
+        rank, failure = error.get_first_failure()
+        return Ending(rank=rank, code=failure.exitcode)
+    return Ending()

@@ -1,0 +1,50 @@
+"""`--devices N`: one run in N processes of this machine, and one exit code for all of them."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Sequence
+from pathlib import Path
+
+from rescli.backends.launch import launch
+from rescli.errors import Interrupted, RescliError, StoppedEarly, StoreError
+from rescli.store.reader import read_run
+
+
+def train_on(devices: int, arguments: Sequence[str], path: Path, *, threads: int | None = None) -> None:
+    """Run `rescli ARGUMENTS` in `devices` processes that share the run at `path`, and wait for them.
+
+    Raises a `RescliError` with the exit code of the process that failed first, who has said itself what was wrong.
+    """
+    ending = launch(devices, arguments, threads=threads)
+    if ending.signal is not None:
+        raise _stopped(ending.signal, path)
+    if ending.rank is not None:
+        raise _failed(ending.rank, ending.code)
+
+
+def _stopped(number: int, path: Path) -> RescliError:
+    """After a signal the processes had their time to write a checkpoint, and the first one has said so."""
+    name = signal.Signals(number).name
+    kind = Interrupted if number == signal.SIGINT else StoppedEarly
+    try:
+        written = read_run(path, tensors=False).status == "stopped"
+    except StoreError:
+        written = False
+    if not written:
+        return RescliError(f"{name} before a checkpoint could be written to {path}")
+    error = kind(f"{name}, with a checkpoint in {path}", "The same command with --resume goes on.")
+    error.told = True
+    return error
+
+
+def _failed(rank: int, code: int) -> RescliError:
+    if code < 0:
+        return RescliError(
+            f"process {rank} was ended by {signal.Signals(-code).name}",
+            "The store has the last checkpoint: the same command with --resume goes on.",
+        )
+    error = RescliError(f"process {rank} failed with exit code {code}")
+    error.exit_code = code  # type: ignore[misc]
+    error.told = True
+    return error
