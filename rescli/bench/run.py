@@ -126,13 +126,13 @@ def measure(depths: list[int], setting: Setting) -> Iterator[Result]:
 
 
 def _worker(spec: NetworkSpec, images: Images, setting: Setting, precision: str) -> Worker:
-    feed = ResidentImages(images, mean_image(images.images))
+    feed, training = ResidentImages(images, mean_image(images.images)), setting.what == "train"
     job = Job(
         network=build(spec),
-        feeds={"train" if setting.what == "train" else "test": feed},
+        feeds={"train" if training else "test": feed},
         classes=spec.classes,
         precision=precision,
-        sgd=Sgd(momentum=0.9, momentum_form="pytorch", weight_decay=1e-4, decay="all"),
+        sgd=Sgd(momentum=0.9, momentum_form="pytorch", weight_decay=1e-4, decay="all") if training else None,
         threads=setting.threads,
     )
     return start_job(choose(setting.backend), job)

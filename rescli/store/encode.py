@@ -7,6 +7,7 @@ give equal bytes.
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
 _DATASET_OVERHEAD = 1024  # bytes that HDF5 needs to describe a dataset, at most
 _GROW_BY = 32 << 20  # bytes by which the image in memory grows
+_NUMBERS = itertools.count()
 _TEXT_PARTS = ("recipe", "environment", "progress", "sessions")
 
 
@@ -92,7 +94,8 @@ def _build_image(fill: Callable[[Builder, Any], None]) -> bytes:
     creation = h5p.create(h5p.FILE_CREATE)
     creation.set_userblock(HEADER_BYTES)
     creation.set_obj_track_times(False)
-    file = h5f.create(b"run.h5", h5f.ACC_TRUNC, creation, access)
+    # HDF5 knows open files by their names, those in memory too: several runs may write at the same moment.
+    file = h5f.create(f"run-{next(_NUMBERS)}.h5".encode(), h5f.ACC_TRUNC, creation, access)
     try:
         fill(Builder(), h5g.open(file, b"/"))
         h5f.flush(file)

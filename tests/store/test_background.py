@@ -111,3 +111,14 @@ def test_the_interpreter_ends_after_the_last_write(path: Path, ending: str) -> N
     )
     subprocess.run([sys.executable, "-c", code, str(path)], check=True, timeout=30)
     assert read_run(path).progress["iteration"] == 5
+
+
+def test_several_runs_may_write_at_the_same_moment(tmp_path: Path) -> None:
+    """As several seeds at once do: HDF5 refuses two files in memory of one name."""
+    writers = [BackgroundWriter(tmp_path / f"{number}.h5") for number in range(4)]
+    for round_ in range(5):
+        for number, writer in enumerate(writers):
+            writer.submit(sample(10 * number + round_))
+    for number, writer in enumerate(writers):
+        writer.flush()
+        assert read_run(writer.path).progress["iteration"] == 10 * number + 4

@@ -1,0 +1,128 @@
+"""Several real processes under PyTorch's launcher, and several seeds in one."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import psutil
+import pytest
+
+from benchmarks.kills import same
+from rescli.store.header import read_header
+from rescli.store.reader import read_run, verify
+from tests.cli.conftest import Rescli
+from tests.cli.processes import PATIENCE, SMALL, run, stored_iteration
+
+NET = ("train", "cifar", "--dataset", "synthetic", "--depth", "8", "--precision", "fp32", "--threads", "1")
+
+
+def start(*arguments: str, folder: Path) -> subprocess.Popen[str]:
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    for name in ("RANK", "WORLD_SIZE", "LOCAL_RANK"):
+        environment.pop(name, None)
+    command = [sys.executable, "-m", "rescli", *arguments]
+    pipe = subprocess.PIPE
+    return subprocess.Popen(command, cwd=folder, env=environment, stdout=pipe, stderr=pipe, text=True)
+
+
+def test_two_processes_do_what_one_does_with_bn_over_half_a_batch(tmp_path: Path) -> None:
+    """Four batches of 3000 out of 10,000 images, the last of which is a short one.
+
+    Up to rounding: 1e-4 of each tensor of the model, 1e-3 of each momentum, where large gradients cancel.
+    """
+    few = ("--batch-size", "3000", "--iterations", "4", "--lr", "0.01", "--log-every", "2")
+    pair = start(*NET, *few, "--devices", "2", "--out", "two.h5", folder=tmp_path)
+    out, err = pair.communicate(timeout=PATIENCE)
+    assert pair.returncode == 0, err
+    assert out.count("two.h5: 4 iterations") == 1, "only the first process talks"
+    assert err.count("fp32 on cpu") == 1
+    assert run(*NET, *few, "--bn-images", "1500", "--out", "one.h5", folder=tmp_path).code == 0
+
+    one, two = read_run(tmp_path / "one.h5"), read_run(tmp_path / "two.h5")
+    assert two.recipe["bn_images"] == 1500
+    assert two.sessions[-1]["processes"] == 2
+    for ours, theirs, tolerance in ((one.model, two.model, 1e-4), (one.momentum, two.momentum, 1e-3)):
+        for name, value in ours.items():
+            assert np.linalg.norm(value - theirs[name]) <= tolerance * np.linalg.norm(value) + 1e-5, name
+    assert two.progress["totals"]["images"] == 10_000
+    for split in ("train", "test"):
+        np.testing.assert_allclose(one.metrics[split]["loss"], two.metrics[split]["loss"], rtol=1e-5)
+
+
+def test_two_processes_stop_together_and_one_goes_on(tmp_path: Path) -> None:
+    path = tmp_path / "run.h5"
+    long = (*NET, "--batch-size", "16", "--iterations", "100000", "--checkpoint-every", "0.2", "--out", "run.h5")
+    pair = start(*long, "--devices", "2", folder=tmp_path)
+    _wait_for(path)
+    pair.send_signal(signal.SIGTERM)
+    _, err = pair.communicate(timeout=PATIENCE)
+    assert pair.returncode == 75, err
+    assert "with a checkpoint in run.h5" in err
+    reached = stored_iteration(path)
+    assert read_header(path).summary["status"] == "stopped"
+
+    alone = start(*long, "--resume", folder=tmp_path)
+    _wait_for(path, beyond=reached)
+    alone.send_signal(signal.SIGTERM)
+    _, err = alone.communicate(timeout=PATIENCE)
+    assert alone.returncode == 75, err
+    assert "processes was 2, now 1" in err
+    assert "BN over 8" in err
+
+
+def test_a_process_that_dies_ends_the_job_and_not_the_store(tmp_path: Path) -> None:
+    path = tmp_path / "run.h5"
+    long = (*NET, "--batch-size", "16", "--iterations", "100000", "--checkpoint-every", "0.2", "--out", "run.h5")
+    pair = start(*long, "--devices", "2", folder=tmp_path)
+    _wait_for(path)
+    second = next(child for child in psutil.Process(pair.pid).children() if child.environ().get("RANK") == "1")
+    second.kill()
+    _, err = pair.communicate(timeout=PATIENCE)
+
+    assert pair.returncode not in (0, 75), err
+    assert "the last checkpoint" in err
+    assert "Traceback" not in err
+    assert verify(path) is not None
+    assert stored_iteration(path) > 0
+
+
+def test_seeds_at_once_are_the_runs_by_themselves(tmp_path: Path) -> None:
+    together = run(*SMALL, "--seeds", "2", "--seed", "3", "--out", "run-{seed}.h5", folder=tmp_path)
+    assert together.code == 0, together.err
+    assert together.out.count("60 iterations") == 2
+    for seed in (3, 4):
+        assert run(*SMALL, "--seed", str(seed), "--out", f"alone-{seed}.h5", folder=tmp_path).code == 0
+        ours, theirs = read_run(tmp_path / f"run-{seed}.h5"), read_run(tmp_path / f"alone-{seed}.h5")
+        assert same(ours, theirs) == []
+    again = run(*SMALL, "--seeds", "2", "--seed", "3", "--out", "run-{seed}.h5", "--resume", folder=tmp_path)
+    assert again.out.count("is finished already") == 2
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("--seeds", "2", "--out", "run.h5"), "Say where the seed goes"),
+        (("--seeds", "2", "--devices", "2"), "--seeds is for runs on one device"),
+        (("--compile", "--checkpoint-activations"), "exclude one another"),
+        (("--devices", "2", "--dry-run"), "--dry-run looks at one process"),
+    ],
+)
+def test_what_makes_no_sense_together(rescli: Rescli, words: tuple[str, ...], message: str) -> None:
+    found = rescli("train", "cifar", "--dataset", "synthetic", *words)
+    assert found.code == 2
+    assert message in found.err
+
+
+def _wait_for(path: Path, beyond: int = 0) -> None:
+    until = time.monotonic() + PATIENCE
+    while time.monotonic() < until:
+        if path.exists() and stored_iteration(path) > beyond:
+            return
+        time.sleep(0.05)
+    raise AssertionError("no progress")

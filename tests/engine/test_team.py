@@ -1,0 +1,107 @@
+"""How a batch is shared, and what processes decide together."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from rescli.backends.cpu import CpuBackend
+from rescli.backends.team import Team, processes
+from rescli.data.order import Order
+from rescli.engine.prepare import check_team, settle
+from rescli.engine.request import Request
+from rescli.errors import BackendError, StoreError, UsageError
+from rescli.models.build import build
+from rescli.models.cifar import cifar_spec
+from tests.backends.test_worker import images, job  # noqa: F401 - `images` is a fixture
+from tests.engine.conftest import small
+
+
+@given(st.integers(1, 300), st.integers(1, 9))
+def test_a_batch_is_cut_as_torch_cuts_it(count: int, size: int) -> None:
+    parts = [Team(rank, size).share(count) for rank in range(size)]
+    expected = [(int(part[0]), len(part)) for part in torch.arange(count).chunk(size)]
+
+    assert [part for part in parts if part[1]] == expected
+    assert sum(part[1] for part in parts) == count
+
+
+def test_alone_nothing_is_shared() -> None:
+    team = Team()
+    tensor = torch.tensor([1.0, 2.0])
+
+    assert team.first
+    assert team.sum(tensor) is tensor
+    assert team.any(True, False) == (True, False)
+    assert team.from_first(lambda: 3) == 3
+    with pytest.raises(StoreError):
+        team.from_first(_fail)
+
+
+def _fail() -> int:
+    raise StoreError("no")
+
+
+class Half(Team):
+    """One of two processes, whose sums are pretended: those of the other are added by hand."""
+
+    def __init__(self, rank: int) -> None:
+        super().__init__(rank, 2)
+        self.seen: list[torch.Tensor] = []
+
+    def sum(self, tensor: torch.Tensor) -> torch.Tensor:
+        self.seen.append(tensor.clone())
+        return tensor
+
+
+def test_the_halves_of_a_step_add_up_to_bn_over_two_groups(images: object) -> None:  # noqa: F811
+    """Gradients of both processes summed, and the mean of their statistics, are those of one with two groups."""
+    one = CpuBackend().start(job(images, network=build(cifar_spec(8), bn_groups=2)))
+    halves = [Half(0), Half(1)]
+    workers = [CpuBackend().start(job(images, team=team)) for team in halves]
+    whole = Half(0)
+    for worker in (one, *workers):
+        assert worker.step is not None
+        worker.begin_epoch(worker.feeds["train"].plan_tensors(Order(96, 0).epoch(0)))  # type: ignore[operator]
+    seen = []
+    original = one.step.optimizer.step  # type: ignore[union-attr]
+
+    def remember(rate: torch.Tensor) -> None:
+        assert one.step is not None
+        seen.append(one.step.flat.gradients.clone())
+        original(rate)
+
+    one.step.optimizer.step = remember  # type: ignore[union-attr, method-assign]
+    for worker in (one, *workers):
+        worker.train_step(0, 32, 64, 0.1)
+
+    gradients = halves[0].seen[0] + halves[1].seen[0]
+    statistics = (halves[0].seen[1] + halves[1].seen[1]) / 2
+    torch.testing.assert_close(gradients, seen[0], rtol=1e-4, atol=1e-6)
+    assert one.step is not None
+    torch.testing.assert_close(statistics, one.step.statistics, rtol=1e-5, atol=1e-6)
+    assert whole.size == 2
+
+
+def test_bn_is_over_what_a_process_has(monkeypatch: pytest.MonkeyPatch, tmp_path: object) -> None:
+    monkeypatch.setenv("RANK", "0")
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    assert processes() == 2
+    request = Request(recipe=small(), path=None)  # type: ignore[arg-type]
+    assert settle(request, CpuBackend()).bn_images == 16
+    with pytest.raises(UsageError, match="cannot share batches of 33 images evenly"):
+        settle(Request(recipe=small(batch_size=33), path=None), CpuBackend())  # type: ignore[arg-type]
+
+
+def test_processes_that_cannot_share_are_told() -> None:
+    check_team(small(bn_images=16), CpuBackend(), Team(0, 2))
+    with pytest.raises(UsageError, match="4 processes cannot share batches of 32 images with BN over 16"):
+        check_team(small(bn_images=16), CpuBackend(), Team(0, 4))
+
+    class Elsewhere:
+        name = "elsewhere"
+
+    with pytest.raises(BackendError, match="'elsewhere' cannot share a run among 2 processes"):
+        check_team(small(bn_images=16), Elsewhere(), Team(0, 2))  # type: ignore[arg-type]
