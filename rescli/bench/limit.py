@@ -1,28 +1,30 @@
-"""What the device could do at most: multiply-adds a second in a large matrix product, measured here and now."""
+"""What the device could do at most, measured here and now: multiply-adds in a large matrix product, bytes in a large copy."""
 
 from __future__ import annotations
 
-from time import perf_counter
+from collections.abc import Callable
 
 import torch
 
+from rescli.bench.clock import seconds
+
 SIZE = 2048
+COPIED = 256 * 2**20  # bytes: larger than any cache
 
 
 def matrix_rate(precision: str, device: str, *, samples: int = 5) -> float:
     """FLOPs a second (a multiply-add is two) of the best of some products of square matrices in this precision."""
     kind = torch.bfloat16 if precision == "bf16" else torch.float32
     left, right = (torch.randn(SIZE, SIZE, device=device).to(kind) for _ in range(2))
-    best = float("inf")
-    for _ in range(samples + 1):
-        _wait(device)
-        start = perf_counter()
-        _ = left @ right
-        _wait(device)
-        best = min(best, perf_counter() - start)
-    return 2 * SIZE**3 / best
+    return 2 * SIZE**3 / _best(lambda: left @ right, device, samples)
 
 
-def _wait(device: str) -> None:
-    if device == "cuda":
-        torch.cuda.synchronize()
+def bandwidth(device: str, *, samples: int = 5) -> float:
+    """Bytes a second, read and written, of the best of some copies within the device's memory."""
+    source = torch.randn(COPIED // 4, device=device)
+    target = torch.empty_like(source)
+    return 2 * COPIED / _best(lambda: target.copy_(source), device, samples)
+
+
+def _best(work: Callable[[], object], device: str, samples: int) -> float:
+    return min(seconds(work, device) for _ in range(samples + 1))

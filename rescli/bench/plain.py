@@ -63,7 +63,7 @@ class PlainLoop:
         self.network.train()
         start = perf_counter()
         for _ in range(count):
-            x, y = (part.to(self.device, non_blocking=True) for part in self._next())
+            x, y = self.batch()
             self.optimizer.zero_grad()
             loss = F.cross_entropy(self.network(x), y)
             loss.backward()  # type: ignore[no-untyped-call]
@@ -82,6 +82,10 @@ class PlainLoop:
                 correct += int((logits.argmax(1) == y.to(self.device)).sum().item())
         assert 0 <= correct <= len(self.test_loader.dataset)  # type: ignore[arg-type]
         return perf_counter() - start
+
+    def batch(self) -> Any:
+        """The next batch on the device: images and labels."""
+        return tuple(part.to(self.device, non_blocking=True) for part in self._next())
 
     def _next(self) -> Any:
         try:

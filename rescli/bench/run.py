@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from time import perf_counter
 from typing import Any
 
 import numpy as np
 
 from rescli.backends.base import Job, Sgd, Worker
 from rescli.backends.registry import choose
-from rescli.bench.limit import matrix_rate
+from rescli.bench.clock import PeakMemory, seconds
+from rescli.bench.limit import bandwidth, matrix_rate
 from rescli.bench.pairs import Duel, Spread, duel
 from rescli.bench.plain import PlainLoop
 from rescli.data.dataset import Images
@@ -28,6 +28,8 @@ from rescli.profiling.cost import cost
 
 PASSES = {"train": 3, "eval": 1}
 """Multiply-adds of a training step per forward pass: forward, and backward to inputs and weights."""
+TOUCHES = 2
+"""In each of these passes every output of a convolution is written and read at least once."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,7 +50,10 @@ class Setting:
 
 @dataclass(frozen=True, kw_only=True)
 class Result:
-    """One net's figures. Rates in images a second; `limit` in FLOPs a second."""
+    """One net's figures. Rates in images a second; `limit` in FLOPs a second, `bandwidth` in bytes a second.
+
+    `flops` and `bytes` are what an image needs at least; `memory` in bytes, None where it is not known.
+    """
 
     setting: Setting
     network: str
@@ -59,6 +64,9 @@ class Result:
     duel: Duel
     flops: float
     limit: float
+    bytes: float
+    bandwidth: float
+    memory: int | None
 
     @property
     def ours(self) -> Spread:
@@ -74,6 +82,11 @@ class Result:
     def share(self) -> float:
         """Our FLOPs a second over those of a large matrix product in the same precision."""
         return self.ours.median * self.flops / self.limit
+
+    @property
+    def share_of_bandwidth(self) -> float:
+        """Our necessary bytes a second over those of a large copy."""
+        return self.ours.median * self.bytes / self.bandwidth
 
     def to_dict(self) -> dict[str, Any]:
         """As a JSON document."""
@@ -91,6 +104,10 @@ class Result:
             "flops_per_image": self.flops,
             "matrix_flops_per_second": self.limit,
             "share_of_matrix_rate": self.share,
+            "bytes_per_image": self.bytes,
+            "copied_bytes_per_second": self.bandwidth,
+            "share_of_bandwidth": self.share_of_bandwidth,
+            "peak_memory_bytes": self.memory,
             "seconds": {"ours": list(self.duel.ours), "plain": list(self.duel.theirs)},
         }
 
@@ -104,14 +121,17 @@ def measure(depths: list[int], setting: Setting) -> Iterator[Result]:
     kind = "cuda" if backend.name == "cuda" else "cpu"
     specs = [cifar_spec(depth, shortcut="A", classes=len(dataset.classes)) for depth in depths]
     for spec in specs:
+        peak = PeakMemory(kind)
         worker = _worker(spec, images, setting, precision)
-        plain = PlainLoop(spec, images, batch_size=setting.batch_size, workers=setting.workers, device=kind)
         if setting.what == "train":
-            ours, amount = _training(worker, images, setting), setting.steps * setting.batch_size
-            fight = duel(ours, lambda loop=plain: loop.steps(setting.steps), pairs=setting.pairs)  # type: ignore[misc]
+            ours, amount = _training(worker, images, setting, kind), setting.steps * setting.batch_size
         else:
-            ours, amount = _evaluating(worker), len(images)
-            fight = duel(ours, plain.evaluate, pairs=setting.pairs)
+            ours, amount = _evaluating(worker, kind), len(images)
+        ours()  # starts up what the first step starts up, before the rival takes memory of its own
+        memory = peak.read()
+        plain = PlainLoop(spec, images, batch_size=setting.batch_size, workers=setting.workers, device=kind)
+        theirs = (lambda loop=plain: loop.steps(setting.steps)) if setting.what == "train" else plain.evaluate
+        fight = duel(ours, theirs, pairs=setting.pairs)
         yield Result(
             setting=setting,
             network=label(spec),
@@ -122,6 +142,9 @@ def measure(depths: list[int], setting: Setting) -> Iterator[Result]:
             duel=fight,
             flops=2.0 * cost(spec).macs * PASSES[setting.what],
             limit=matrix_rate(precision, kind),
+            bytes=float(TOUCHES * PASSES[setting.what] * cost(spec).activations * (2 if precision == "bf16" else 4)),
+            bandwidth=bandwidth(kind),
+            memory=memory,
         )
 
 
@@ -138,14 +161,13 @@ def _worker(spec: NetworkSpec, images: Images, setting: Setting, precision: str)
     return start_job(choose(setting.backend), job)
 
 
-def _training(worker: Worker, images: Images, setting: Setting) -> Any:
+def _training(worker: Worker, images: Images, setting: Setting, device: str) -> Callable[[], float]:
     """Steps on the epochs that training would see, crops and flips included."""
     order, state = Order(len(images), 0), {"epoch": -1, "step": 0, "iteration": 0}
     feed = ResidentImages(images, np.zeros(images.images.shape[1:], np.float32))
     per_epoch = len(images) // setting.batch_size
 
-    def sample() -> float:
-        start = perf_counter()
+    def steps() -> None:
         for _ in range(setting.steps):
             if state["epoch"] < 0 or state["step"] == per_epoch:
                 state["epoch"], state["step"] = state["epoch"] + 1, 0
@@ -155,15 +177,9 @@ def _training(worker: Worker, images: Images, setting: Setting) -> Any:
             state["step"] += 1
             state["iteration"] += 1
         worker.totals()  # waits for the device
-        return perf_counter() - start
 
-    return sample
+    return lambda: seconds(steps, device)
 
 
-def _evaluating(worker: Worker) -> Any:
-    def sample() -> float:
-        start = perf_counter()
-        worker.evaluate("test")
-        return perf_counter() - start
-
-    return sample
+def _evaluating(worker: Worker, device: str) -> Callable[[], float]:
+    return lambda: seconds(lambda: worker.evaluate("test"), device)

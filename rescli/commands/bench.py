@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from rescli import console
 from rescli.commands.options import Backend, Debug, Json, Precision, Threads, option
+from rescli.errors import UsageError
+
+if TYPE_CHECKING:
+    from rescli.bench.versus import Versus
 
 app = typer.Typer(help="Measure speed against a plain PyTorch loop, side by side.", no_args_is_help=True)
 
@@ -92,6 +98,64 @@ def eval_(
     _measure([*(depth or []), *(more or [])] or [20], setting, json=json)
 
 
+@app.command()
+def data(
+    batch_size: Batch = 128,
+    batches: Annotated[int, option(min=1, help="Batches a sample.")] = 50,
+    pairs: Pairs = 7,
+    workers: Workers = 2,
+    dataset: Dataset = "synthetic",
+    backend: Backend = "auto",
+    json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """Augmented training batches without a network, beside a DataLoader with PIL transforms."""
+    from rescli.bench.data import measure_data
+
+    found = measure_data(
+        dataset=dataset, backend=backend, batch_size=batch_size, batches=batches, pairs=pairs, workers=workers
+    )
+    _versus([found], json=json)
+
+
+@app.command()
+def store(
+    more: More = None,
+    depth: Depths = None,
+    pairs: Pairs = 7,
+    folder: Annotated[Path, option(help="Where the files go; they are removed again.", default="here")] = Path(),
+    json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """Writing and reading a run store, beside torch.save and torch.load of the same tensors."""
+    from rescli.bench.store import measure_store
+
+    if not folder.is_dir():
+        raise UsageError(f"{folder} is not a folder", "Name one that exists with --folder.")
+    _versus(list(measure_store([*(depth or []), *(more or [])] or [20], folder=folder, pairs=pairs)), json=json)
+
+
+def _versus(found: Sequence[Versus], *, json: bool) -> None:
+    if json:
+        console.emit([one.to_dict() for one in found])
+        return
+    rows = []
+    for one in found:
+        ours, theirs = one.duel.rates(one.amount)
+        ratio = one.duel.ratio()
+        rows.append(
+            (
+                f"{one.extra.get('network', '')} {one.what}".strip(),
+                f"{ours.median:,.0f} {one.unit}",
+                f"{theirs.median:,.0f} {one.unit}",
+                one.rival,
+                f"{ratio.median:.2f} ({ratio.low:.2f} to {ratio.high:.2f})",
+                f"{1000 * one.amount / ours.median:,.1f}",
+            )
+        )
+    console.table(["", "rescli", "rival", "which is", "ratio (quartiles)", "ms"], rows, right=(1, 2, 4, 5))
+
+
 def _measure(depths: list[int], setting: object, *, json: bool) -> None:
     from rescli.bench.run import Setting, measure
 
@@ -114,10 +178,21 @@ def _measure(depths: list[int], setting: object, *, json: bool) -> None:
                 f"{ratio.median:.2f} ({ratio.low:.2f} to {ratio.high:.2f})",
                 f"{1000 * setting.batch_size / ours.median:.1f}" if setting.what == "train" else "",
                 f"{100 * one.share:.0f} %",
+                f"{100 * one.share_of_bandwidth:.0f} %",
+                "" if one.memory is None else f"{one.memory / 1e6:,.0f} MB",
             )
         )
-    columns = ["net", "images/s", "plain loop", "ratio (quartiles)", "ms a step", "of the matrix rate"]
-    console.table(columns, rows, right=(1, 2, 3, 4, 5))
+    columns = [
+        "net",
+        "images/s",
+        "plain loop",
+        "ratio (quartiles)",
+        "ms a step",
+        "of matrix rate",
+        "of bandwidth",
+        "memory",
+    ]
+    console.table(columns, rows, right=(1, 2, 3, 4, 5, 6, 7))
     last = found[-1]
     console.say(
         f"{last.precision} on {last.backend}: {last.device}; the plain loop: fp32, {setting.workers} workers; "

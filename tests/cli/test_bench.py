@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 
@@ -28,3 +29,25 @@ def test_wrong_input(rescli: Rescli) -> None:
     assert rescli("bench", "train", "--depth", "21").code == 2
     assert rescli("bench", "train", "--depth", "20", "--backend", "nosuch").code == 5
     assert rescli("bench", "train", "--dataset", "nosuch").code == 2
+
+
+def test_bench_data_and_store(rescli: Rescli, tmp_path: Path) -> None:
+    found = rescli("bench", "data", "--batches", "2", "--pairs", "1", "--workers", "0", "--backend", "cpu", "--json")
+    assert found.code == 0, found.err
+    assert found.document[0]["ratio"]["median"] > 0
+    shown = rescli("bench", "store", "--depth", "8", "14", "--pairs", "1", "--folder", tmp_path)
+    assert shown.code == 0, shown.err
+    for words in ("ResNet-8 write", "ResNet-14 read", "torch.save and fsync"):
+        assert words in shown.out
+    assert list(tmp_path.iterdir()) == []
+    assert rescli("bench", "store", "--folder", tmp_path / "nowhere").code == 2
+
+
+def test_memory_and_limits_are_reported(rescli: Rescli) -> None:
+    found = rescli("bench", "train", "--depth", "8", "--steps", "1", "--backend", "cpu", *SMALL, "--json")
+    net = found.document[0]
+    assert net["peak_memory_bytes"] is None or net["peak_memory_bytes"] >= 0
+    assert net["bytes_per_image"] == 2 * 3 * 4 * (
+        16384 * 3 + 8192 * 2 + 4096 * 2 + 10
+    )  # by hand: the convolutions' outputs
+    assert 0 < net["share_of_bandwidth"] < 1

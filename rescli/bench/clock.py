@@ -1,0 +1,55 @@
+"""How long something took, and how much memory it needed at its peak."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from time import perf_counter
+
+import psutil
+import torch
+
+
+def seconds(work: Callable[[], object], device: str) -> float:
+    """Of `work` on the device: by its own events on CUDA, from an idle device to an idle one."""
+    if device != "cuda":
+        start = perf_counter()
+        work()
+        return perf_counter() - start
+    begin, end = (torch.cuda.Event(enable_timing=True) for _ in range(2))  # type: ignore[no-untyped-call]
+    torch.cuda.synchronize()
+    begin.record()
+    work()
+    torch.cuda.synchronize()  # whatever stream it ran on
+    end.record()
+    end.synchronize()
+    return float(begin.elapsed_time(end)) / 1000
+
+
+class PeakMemory:
+    """Bytes that a part of the program needed: what PyTorch handed out on CUDA, else the rise of the resident memory.
+
+    None where the system does not say.
+    """
+
+    def __init__(self, device: str) -> None:
+        self._device = device
+        if device == "cuda":
+            torch.cuda.reset_peak_memory_stats()
+            self._before = torch.cuda.memory_allocated()
+            return
+        try:
+            Path("/proc/self/clear_refs").write_text("5")  # Linux: forget the highest resident memory so far
+        except OSError:
+            self._device = "unknown"
+        self._before = psutil.Process().memory_info().rss
+
+    def read(self) -> int | None:
+        """The peak since this was made, above what there was then."""
+        if self._device == "cuda":
+            return int(torch.cuda.max_memory_allocated()) - self._before
+        if self._device == "unknown":
+            return None
+        lines = Path("/proc/self/status").read_text().splitlines()
+        highest = next(int(line.split()[1]) * 1024 for line in lines if line.startswith("VmHWM"))
+        return max(0, highest - self._before)
