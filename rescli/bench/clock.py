@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import ctypes
+import gc
 from collections.abc import Callable
 from pathlib import Path
 from time import perf_counter
@@ -38,6 +41,7 @@ class PeakMemory:
             torch.cuda.reset_peak_memory_stats()
             self._before = torch.cuda.memory_allocated()
             return
+        _give_back()
         try:
             Path("/proc/self/clear_refs").write_text("5")  # Linux: forget the highest resident memory so far
         except OSError:
@@ -53,3 +57,10 @@ class PeakMemory:
         lines = Path("/proc/self/status").read_text().splitlines()
         highest = next(int(line.split()[1]) * 1024 for line in lines if line.startswith("VmHWM"))
         return max(0, highest - self._before)
+
+
+def _give_back() -> None:
+    """Have freed memory leave the process, so that what comes next has to ask for its own."""
+    gc.collect()
+    with contextlib.suppress(OSError, AttributeError):  # only GNU's C library can
+        ctypes.CDLL(None).malloc_trim(0)

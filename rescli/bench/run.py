@@ -118,37 +118,44 @@ def measure(depths: list[int], setting: Setting) -> Iterator[Result]:
     precision = precision_of(backend, setting.precision)
     dataset = load(setting.dataset)
     images = dataset.train if setting.what == "train" else dataset.test[: setting.images]
-    kind = "cuda" if backend.name == "cuda" else "cpu"
     specs = [cifar_spec(depth, shortcut="A", classes=len(dataset.classes)) for depth in depths]
     for spec in specs:
-        peak = PeakMemory(kind)
-        worker = _worker(spec, images, setting, precision)
-        if setting.what == "train":
-            ours, amount = _training(worker, images, setting, kind), setting.steps * setting.batch_size
-        else:
-            ours, amount = _evaluating(worker, kind), len(images)
-        ours()  # starts up what the first step starts up, before the rival takes memory of its own
-        memory = peak.read()
-        plain = PlainLoop(spec, images, batch_size=setting.batch_size, workers=setting.workers, device=kind)
-        theirs = (lambda loop=plain: loop.steps(setting.steps)) if setting.what == "train" else plain.evaluate
-        fight = duel(ours, theirs, pairs=setting.pairs)
-        yield Result(
-            setting=setting,
-            network=label(spec),
-            backend=backend.name,
-            device=backend.device().name,
-            precision=precision,
-            images=amount,
-            duel=fight,
-            flops=2.0 * cost(spec).macs * PASSES[setting.what],
-            limit=matrix_rate(precision, kind),
-            bytes=float(TOUCHES * PASSES[setting.what] * cost(spec).activations * (2 if precision == "bf16" else 4)),
-            bandwidth=bandwidth(kind),
-            memory=memory,
-        )
+        yield _measure(spec, images, setting, precision)
 
 
-def _worker(spec: NetworkSpec, images: Images, setting: Setting, precision: str) -> Worker:
+def _measure(spec: NetworkSpec, images: Images, setting: Setting, precision: str) -> Result:
+    """One net. What it needs is given back before the next one begins."""
+    backend = choose(setting.backend)
+    kind = "cuda" if backend.name == "cuda" else "cpu"
+    peak = PeakMemory(kind)
+    worker = worker_for(spec, images, setting, precision)
+    if setting.what == "train":
+        ours, amount = training(worker, images, setting, kind), setting.steps * setting.batch_size
+    else:
+        ours, amount = evaluating(worker, kind), len(images)
+    ours()  # starts up what the first step starts up, before the rival takes memory of its own
+    memory = peak.read()
+    plain = PlainLoop(spec, images, batch_size=setting.batch_size, workers=setting.workers, device=kind)
+    theirs = (lambda loop=plain: loop.steps(setting.steps)) if setting.what == "train" else plain.evaluate
+    fight = duel(ours, theirs, pairs=setting.pairs)
+    return Result(
+        setting=setting,
+        network=label(spec),
+        backend=backend.name,
+        device=backend.device().name,
+        precision=precision,
+        images=amount,
+        duel=fight,
+        flops=2.0 * cost(spec).macs * PASSES[setting.what],
+        limit=matrix_rate(precision, kind),
+        bytes=float(TOUCHES * PASSES[setting.what] * cost(spec).activations * (2 if precision == "bf16" else 4)),
+        bandwidth=bandwidth(kind),
+        memory=memory,
+    )
+
+
+def worker_for(spec: NetworkSpec, images: Images, setting: Setting, precision: str) -> Worker:
+    """Our side, on the device."""
     feed, training = ResidentImages(images, mean_image(images.images)), setting.what == "train"
     job = Job(
         network=build(spec),
@@ -161,7 +168,7 @@ def _worker(spec: NetworkSpec, images: Images, setting: Setting, precision: str)
     return start_job(choose(setting.backend), job)
 
 
-def _training(worker: Worker, images: Images, setting: Setting, device: str) -> Callable[[], float]:
+def training(worker: Worker, images: Images, setting: Setting, device: str) -> Callable[[], float]:
     """Steps on the epochs that training would see, crops and flips included."""
     order, state = Order(len(images), 0), {"epoch": -1, "step": 0, "iteration": 0}
     feed = ResidentImages(images, np.zeros(images.images.shape[1:], np.float32))
@@ -181,5 +188,6 @@ def _training(worker: Worker, images: Images, setting: Setting, device: str) -> 
     return lambda: seconds(steps, device)
 
 
-def _evaluating(worker: Worker, device: str) -> Callable[[], float]:
+def evaluating(worker: Worker, device: str) -> Callable[[], float]:
+    """Seconds of testing all images."""
     return lambda: seconds(lambda: worker.evaluate("test"), device)
