@@ -1,32 +1,67 @@
 #!/bin/sh
-# What wants a GPU, in one go: the tests marked `gpu`, then training on the device, its loss against the CPU's, and its speed.
+# What wants a GPU, in one go: the tests marked `gpu`, speed beside a plain loop, loss curves of the captured bf16 step beside
+# eager fp32, five seeds at once, depth 1202 with and without checkpointed activations. Results as JSON, none of it typed in.
 #
-#     sh benchmarks/gpu.sh [FOLDER]      # results as JSON into FOLDER, by default ./gpu-results
+#     sh benchmarks/gpu.sh [FOLDER]      # by default ./gpu-results; QUICK=1 leaves out what takes minutes
 #
-# Uses `python3` as it is found, so that it runs where nothing can be installed; PYTHON names another.
-set -eu
+# Uses `python3` as it is found, so that it runs where nothing can be installed; PYTHON names another. A part that fails does
+# not stop the others: failures.txt lists them.
+set -u
 
 cd "$(dirname "$0")/.."
 python=${PYTHON:-python3}
 out=${1:-gpu-results}
 mkdir -p "$out"
 export PYTHONPATH="$PWD${PYTHONPATH:+:$PYTHONPATH}" PYTHONUNBUFFERED=1
+export TORCHINDUCTOR_CACHE_DIR="${TORCHINDUCTOR_CACHE_DIR:-$PWD/.inductor}"
 rescli="$python -m rescli"
+: >"$out/failures.txt"
 
-$rescli backends --json | tee "$out/backends.json"
-$python -m pytest -q -m gpu -p no:cacheprovider 2>&1 | tee "$out/tests.log"
+# try NAME COMMAND...: stdout into NAME.json, stderr into NAME.log
+try() {
+    name=$1; shift
+    echo "== $name"
+    "$@" >"$out/$name.json" 2>"$out/$name.log" || { echo "$name: exit code $?" | tee -a "$out/failures.txt"; tail -3 "$out/$name.log"; }
+}
 
-for depth in 20 56 110 1202; do
-    $rescli train cifar --dataset synthetic --depth $depth --backend cuda --dry-run --json >"$out/dry-run-$depth.json"
+try backends $rescli backends --json
+try tests $python -m pytest -q -m gpu -p no:cacheprovider
+
+try bench-train $rescli bench train --depth 20 56 110 --backend cuda --steps 100 --pairs 5 --workers 8 --json
+try bench-train-tf32 $rescli bench train --depth 20 --backend cuda --precision tf32 --steps 100 --pairs 5 --workers 8 --json
+try bench-eval $rescli bench eval --depth 20 56 110 --backend cuda --pairs 5 --workers 8 --json
+try bench-data $rescli bench data --backend cuda --pairs 5 --workers 8 --json
+try bench-store $rescli bench store --depth 20 110 1202 --pairs 5 --folder "$out" --json
+try overheads $python -m benchmarks.overheads --depth 20 --iterations 2010 --backend cuda
+
+# The same seed: captured and compiled bf16, captured fp32, fp32 as written, and the processor.
+curve() {
+    name=$1; shift
+    try "$name" $rescli train cifar --dataset synthetic --depth 20 --iterations 400 --log-every 10 --out "$out/$name.h5" --json "$@"
+    [ -f "$out/$name.h5" ] && $rescli runs export "$out/$name.h5" --to json --out "$out/$name-metrics.json"
+}
+curve curve-bf16 --backend cuda --precision bf16
+curve curve-bf16-uncompiled --backend cuda --precision bf16 --no-compile
+curve curve-fp32 --backend cuda --precision fp32
+curve curve-fp32-deterministic --backend cuda --precision fp32 --no-compile --deterministic
+curve curve-cpu-fp32 --backend cpu --precision fp32
+
+# Compiled, and as written: how long 2,000 iterations take; five seeds at once against one.
+long() {
+    name=$1; shift
+    try "$name" $rescli train cifar --dataset synthetic --iterations 2000 --eval-every 2000 --out "$out/$name-{seed}.h5" --json "$@"
+}
+for depth in 20 110; do
+    long "run-$depth" --depth $depth --seeds 1
+    long "run-$depth-uncompiled" --depth $depth --seeds 1 --no-compile
+    long "seeds-$depth" --depth $depth --seeds 5
 done
 
-# The same seed in bf16, in fp32 and on the processor: three curves of one recipe.
-run() {
-    name=$1; shift
-    $rescli train cifar --dataset synthetic --depth 20 --iterations 400 --out "$out/$name.h5" --json "$@" >"$out/$name.json"
-    $rescli runs export "$out/$name.h5" --to json --out "$out/$name-metrics.json"
-}
-run cuda-bf16 --backend cuda --precision bf16
-run cuda-fp32 --backend cuda --precision fp32
-run cpu-fp32 --backend cpu --precision fp32
+if [ -z "${QUICK:-}" ]; then
+    try deep $rescli train cifar --dataset synthetic --depth 1202 --iterations 200 --eval-every 200 --out "$out/deep.h5" --json
+    try deep-thrifty $rescli train cifar --dataset synthetic --depth 1202 --iterations 100 --eval-every 100 \
+        --checkpoint-activations --out "$out/deep-thrifty.h5" --json
+    try memory $python -m benchmarks.memory
+fi
 rm -f "$out"/*.h5 "$out"/*.h5.*
+echo "== failures:"; cat "$out/failures.txt"

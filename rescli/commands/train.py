@@ -146,7 +146,7 @@ def cifar(
     layers.check_environment(context)
     on_purpose = layers.given(context)
     values = {f.name: on_purpose[f.name] for f in fields(CifarRecipe) if f.name in on_purpose}
-    path = out or default_path(CifarRecipe(**values))
+    path = default_path(CifarRecipe(**values)) if out is None else seeded(out, seed)
     request = Request(
         recipe=(stored_recipe(path) if resume else None) or CifarRecipe(**values),
         given=values,
@@ -246,6 +246,11 @@ def _train(request: Request, *, download: bool, json: bool) -> None:
         _tell(run(request, watch(), stop), json=json)
 
 
+def seeded(path: Path, seed: int) -> Path:
+    """The path with its `{seed}`, if there is one, filled in."""
+    return Path(str(path).replace("{seed}", str(seed)))
+
+
 def several(request: Request, seeds: int, *, out: Path | None) -> list[Request]:
     """A request for each of so many seeds. Raises `UsageError` where --out does not say `{seed}`."""
     if seeds == 1:
@@ -257,7 +262,7 @@ def several(request: Request, seeds: int, *, out: Path | None) -> list[Request]:
     made = []
     for seed in range(request.recipe.seed, request.recipe.seed + seeds):
         recipe = replace(request.recipe, seed=seed)
-        path = default_path(recipe) if out is None else Path(str(out).replace("{seed}", str(seed)))
+        path = default_path(recipe) if out is None else seeded(out, seed)
         made.append(replace(request, recipe=recipe, given={**request.given, "seed": seed}, path=path))
     return made
 

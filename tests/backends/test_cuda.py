@@ -21,6 +21,7 @@ from rescli.engine.train import train
 from rescli.errors import BackendError
 from rescli.recipes.cifar import CifarRecipe
 from rescli.store.reader import read_run
+from tests.backends.test_step import train as train_steps
 from tests.backends.test_worker import images, job, steps  # noqa: F401 - `images` is a fixture
 
 gpu = [pytest.mark.gpu, pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")]
@@ -105,3 +106,41 @@ class TestOnAGpu:
             train(Request(recipe=recipe, path=tmp_path / name, backend="cuda", deterministic=True), Silent())
 
         assert same(read_run(tmp_path / "a.h5"), read_run(tmp_path / "b.h5")) == []
+
+    @pytest.mark.parametrize("compiled", [False, True])
+    def test_a_hundred_replayed_steps_are_the_ordinary_ones(self, images: object, compiled: bool) -> None:  # noqa: F811
+        """In fp32: to 1e-5 where only the replay differs, to 1e-3 where the compiler orders sums in another way."""
+        replayed, ordinary = (CudaBackend().start(job(images, compile=compiled and number == 0)) for number in range(2))
+        ordinary._run = lambda step, images: step(images)  # type: ignore[method-assign]
+        train_steps(replayed, 100)
+        train_steps(ordinary, 100)
+
+        assert replayed._steps is not None
+        assert replayed._steps.failure is None
+        assert replayed._steps.recorded == (32,)
+        for name, value in ordinary.state().model.items():
+            ours = replayed.state().model[name]
+            assert np.linalg.norm(ours - value) <= (1e-3 if compiled else 1e-5) * np.linalg.norm(value) + 1e-6, name
+
+    def test_evaluations_are_replayed_with_new_weights(self, images: object) -> None:  # noqa: F811
+        worker, cpu = CudaBackend().start(job(images)), CpuBackend().start(job(images))
+        for _ in range(4):  # twice as they are, recorded, replayed
+            steps(worker, images)
+            cpu.load(worker.state())
+            ours, theirs = worker.evaluate("test"), cpu.evaluate("test")
+            assert ours is not None
+            assert theirs is not None
+            assert ours.loss == pytest.approx(theirs.loss, rel=1e-3)
+        assert [tests.recorded for tests in worker._tests.values()] == [(50,)]
+
+    def test_two_workers_take_turns_on_streams_of_their_own(self, images: object) -> None:  # noqa: F811
+        first, second, alone = (CudaBackend().start(job(images, deterministic=True, compile=False)) for _ in range(3))
+        for _ in range(4):
+            steps(first, images)
+            steps(second, images)
+        for _ in range(4):
+            steps(alone, images)
+        assert first.stream != second.stream
+        for name, value in alone.state().model.items():
+            assert np.array_equal(first.state().model[name], value), name
+            assert np.array_equal(second.state().model[name], value), name
