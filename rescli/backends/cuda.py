@@ -11,7 +11,6 @@ from torch import Tensor
 
 from rescli.backends.base import Device, Job, State, Tally, Totals
 from rescli.backends.capture import Replayed
-from rescli.backends.compiled import Rehearsal
 from rescli.backends.examination import Examination
 from rescli.backends.step import TrainingStep
 from rescli.backends.worker import TorchWorker
@@ -67,8 +66,10 @@ class CudaBackend:
         if job.threads is not None:
             torch.set_num_threads(job.threads)
         _set_arithmetic(job)
-        # A block that is computed again in the backward pass would have to be compiled together with that: not worth it.
-        compiled = not job.checkpoint_activations if job.compile is None else job.compile
+        # Compiling takes longer than one evaluation; and a block that is computed again in the backward pass would have to
+        # be compiled together with that.
+        worth_it = job.sgd is not None and not job.checkpoint_activations
+        compiled = worth_it if job.compile is None else job.compile
         device = torch.device("cuda", torch.cuda.current_device())
         return CudaWorker(job, device, eval_batch=EVAL_BATCH, compiled=compiled)
 
@@ -85,8 +86,7 @@ class CudaWorker(TorchWorker):
         super().__init__(job, device, eval_batch=eval_batch, compiled=compiled)
         torch.cuda.synchronize(device)  # all that was made here was made on another stream
         self._steps: Replayed | None = None
-        self._tests: dict[int, Replayed] = {}
-        self._rehearsals: dict[int, Rehearsal] = {}
+        self._tests: dict[Examination, Replayed] = {}
 
     def begin_epoch(self, plan: Sequence[Tensor]) -> None:
         """Take the plan of an epoch to the device, in one asynchronous copy: no step waits for it."""
@@ -118,19 +118,13 @@ class CudaWorker(TorchWorker):
         with torch.cuda.stream(self.stream):
             return super().evaluate(split, stop)
 
-    def _test(self, examination: Examination, images: int, *, settled: bool) -> None:
+    def _look(self, examination: Examination, images: int, *, settled: bool) -> None:
         if not settled:  # hooks are Python, which a replay would leave out
             examination(images)
             return
-        run = self._tests.get(id(examination))
-        if run is None:
-            run = self._tests[id(examination)] = Replayed(examination, self._record, "the evaluation")
-            if self.compiled:
-                rehearsal = Rehearsal(examination.module, examination.rehearse)
-                self._rehearsals[id(examination)] = rehearsal
-        if self.compiled:
-            self._rehearsals[id(examination)](images)
-        run(images)
+        if examination not in self._tests:
+            self._tests[examination] = Replayed(examination, self._record, "the evaluation")
+        self._tests[examination](images)
 
     def state(self) -> State:
         """Copies on the host. Waits for this worker's stream."""

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from rescli.backends.base import Sgd
 from rescli.backends.flat import FlatParameters
 from rescli.backends.sgd import MomentumSgd
-from rescli.backends.statistics import average, flatten_statistics
+from rescli.backends.statistics import average, statistics_of
 from rescli.backends.team import Team
 
 
@@ -24,7 +24,7 @@ class TrainingStep:
 
     def __init__(self, network: nn.Module, feed: nn.Module, sgd: Sgd, team: Team, *, bf16: bool) -> None:
         self.network, self.feed, self.team = network, feed, team
-        self.statistics = flatten_statistics(network)
+        self.statistics = statistics_of(network)
         self.flat = FlatParameters(network, bf16=bf16)
         self.optimizer = MomentumSgd(self.flat, sgd)
         self._low = bf16
@@ -85,12 +85,13 @@ class TrainingStep:
 
     def rehearse(self, images: int) -> None:
         """Forward and backward pass on the next rows with nothing kept: compilers and autotuners do their work in it."""
-        before = self.statistics.clone()
+        before = [one.clone() for one in self.statistics]
         first, count = self.team.share(images)
         x, y = self._batch(first, count)
         with self.flat.in_place():
             torch.autograd.grad(F.cross_entropy(self.network(x).float(), y), self.flat.leaves)
-        self.statistics.copy_(before)
+        with torch.no_grad():
+            torch._foreach_copy_(self.statistics, before)
 
     def _batch(self, first: int, count: int) -> tuple[Tensor, Tensor]:
         rows = self._rows[first : first + count] + self._row

@@ -38,6 +38,7 @@ class TorchWorker:
         self._plan: tuple[Tensor, ...] = ()
         self._images = 0
         self._examinations: dict[str, Examination] = {}
+        self._rehearsals: dict[Examination, Rehearsal] = {}
         if job.checkpoint_activations:
             checkpoint_blocks(self.network)
         if job.sgd is not None:
@@ -132,6 +133,13 @@ class TorchWorker:
 
     def _test(self, examination: Examination, images: int, *, settled: bool) -> None:
         """The next images. `settled`: only the weights have changed since the last time, so a recording still holds."""
+        if settled and self.compiled:
+            if examination not in self._rehearsals:
+                self._rehearsals[examination] = Rehearsal(examination.module, examination.rehearse)
+            self._rehearsals[examination](images)
+        self._look(examination, images, settled=settled)
+
+    def _look(self, examination: Examination, images: int, *, settled: bool) -> None:
         del settled
         examination(images)
 

@@ -53,12 +53,17 @@ def dry_run(request: Request) -> DryRun:
     prepared = prepare(request)
     recipe, device = prepared.recipe, prepared.backend.device()
     assert recipe.precision != "auto", "prepare() decides"
-    needed = training_memory(prepared.spec, batch=recipe.batch_size, precision=recipe.precision).peak
+    needed = training_memory(
+        prepared.spec,
+        batch=recipe.batch_size,
+        precision=recipe.precision,
+        checkpoint_activations=request.checkpoint_activations,
+    ).peak
     if needed > device.memory_free:
         raise RescliError(
             f"{prepared.spec.name} at batch {recipe.batch_size} in {recipe.precision} needs about {needed / 1e9:.1f} GB; "
             f"{device.name} has {device.memory_free / 1e9:.1f} GB free",
-            "Try --precision bf16, or a smaller --batch-size (another recipe).",
+            "Try --precision bf16, --checkpoint-activations, or a smaller --batch-size (another recipe).",
         )
     step = _seconds_per_step(request, prepared)
     return DryRun(

@@ -126,3 +126,16 @@ def _wait_for(path: Path, beyond: int = 0) -> None:
             return
         time.sleep(0.05)
     raise AssertionError("no progress")
+
+
+def test_a_dry_run_counts_on_checkpointed_activations(rescli: Rescli) -> None:
+    dry = ("train", "cifar", "--dataset", "synthetic", "--depth", "32", "--batch-size", "8", "--dry-run", "--json")
+    whole, thrifty = rescli(*dry).document, rescli(*dry, "--checkpoint-activations").document
+    assert thrifty["memory_needed"] < 0.8 * whole["memory_needed"]
+
+
+def test_the_seed_in_a_path_is_filled_in(rescli: Rescli) -> None:
+    found = rescli(
+        "train", "cifar", "--dataset", "synthetic", "--seed", "7", "--out", "r-{seed}.h5", "--dry-run", "--json"
+    )
+    assert found.document["path"] == "r-7.h5"
