@@ -57,7 +57,7 @@ def test_every_option_in_a_message_is_an_option() -> None:
         own = {flag for param in command.params for flag in (*param.opts, *param.secondary_opts)}
         return own.union(*(options(sub) for sub in getattr(command, "commands", {}).values()))
 
-    others = {"--mem"}  # of batch queues
+    others = {"--mem", "--standalone", "--nproc-per-node"}  # of batch queues and of torchrun
     known = options(cli.command()) | others | {"--help"}
     for path in Path(cli.__file__).parent.rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text())):

@@ -188,4 +188,4 @@ def test_completion_in_bash(trained: tuple[Path, Done]) -> None:
     assert done.err == ""
     first, *others = done.out.splitlines()
     assert "_rescli_completion" in first
-    assert others == ["train", "--depth --decay --deterministic --debug", "export"]
+    assert others == ["train", "--depth --decay --deterministic --devices --debug", "export"]
