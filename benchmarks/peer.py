@@ -27,7 +27,7 @@ from torchvision import transforms
 
 from rescli.backends.registry import choose
 from rescli.bench.pairs import duel
-from rescli.bench.plain import Pictures
+from rescli.bench.plain import Pictures, endless
 from rescli.bench.run import Setting, evaluating, training, worker_for
 from rescli.data.read import load
 from rescli.engine.prepare import precision_of
@@ -55,7 +55,7 @@ class Peer:
         test = Pictures(tests, transforms.Compose([transforms.ToTensor(), normalize]))
         self.loader = DataLoader(train, batch_size=128, shuffle=True, drop_last=True, **options)
         self.tests = DataLoader(test, batch_size=128, **options)
-        self._batches = iter(self.loader)
+        self.batches = endless(self.loader)
 
     def steps(self, count: int) -> float:
         """Seconds of so many steps of its `train`."""
@@ -67,14 +67,6 @@ class Peer:
         """Seconds of its `validate`."""
         with torch.no_grad():  # what `volatile` was
             return self._timed(lambda: self.trainer.validate(self.tests, self.model, self.criterion))
-
-    def next_batch(self) -> Any:
-        """From one epoch into the next."""
-        try:
-            return next(self._batches)
-        except StopIteration:
-            self._batches = iter(self.loader)
-            return next(self._batches)
 
     @staticmethod
     def _timed(work: Any) -> float:
@@ -94,7 +86,7 @@ class _First:
         return self.count
 
     def __iter__(self) -> Iterator[Any]:
-        return (self.peer.next_batch() for _ in range(self.count))
+        return (next(self.peer.batches) for _ in range(self.count))
 
 
 def _module(repo: Path, name: str) -> types.ModuleType:

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import warnings
 from collections import Counter
 from collections.abc import Callable
 from functools import partial
 
-from rescli.backends.registry import BackendWarning
-from rescli.errors import out_of_memory
+from rescli.backends.fallback import fall_back
 
 Body = Callable[[int], None]
 Recorder = Callable[[Callable[[], None]], Callable[[], None]]
@@ -50,11 +48,4 @@ class Replayed:
         try:
             self._replays[images] = self._record(partial(self._body, images))
         except Exception as error:
-            if out_of_memory(error):
-                raise
-            self.failure = f"{type(error).__name__}: {str(error).partition(chr(10))[0]}"
-            warnings.warn(
-                f"{self._what} cannot be captured in a CUDA graph, it runs step by step ({self.failure})",
-                BackendWarning,
-                stacklevel=4,
-            )
+            self.failure = fall_back(f"{self._what} cannot be captured in a CUDA graph, it runs step by step", error)

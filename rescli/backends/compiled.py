@@ -8,8 +8,7 @@ from collections.abc import Callable
 import torch
 from torch import nn
 
-from rescli.backends.registry import BackendWarning
-from rescli.errors import out_of_memory
+from rescli.backends.fallback import fall_back
 from rescli.models.blocks import PlainBlock
 
 SHAPES = 64  # blocks of all shapes run the same code: so many versions of it may be compiled, not PyTorch's 8
@@ -56,12 +55,5 @@ class Rehearsal:
                 warnings.simplefilter("ignore")
                 self._rehearse(images)
         except Exception as error:
-            if out_of_memory(error):
-                raise
-            self.failure = f"{type(error).__name__}: {str(error).strip().partition(chr(10))[0]}"
-            warnings.warn(
-                f"the network cannot be compiled here, it runs as it is written ({self.failure})",
-                BackendWarning,
-                stacklevel=4,
-            )
+            self.failure = fall_back("the network cannot be compiled here, it runs as it is written", error)
             uncompile(self._network)

@@ -5,7 +5,7 @@ A DataLoader with worker processes and PIL transforms, NCHW, fp32, `zero_grad`, 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from time import perf_counter
 from typing import Any
 
@@ -56,7 +56,7 @@ class PlainLoop:
         training = Pictures(images, transforms.Compose([*augment, *normalize]))
         self.loader = DataLoader(training, shuffle=True, drop_last=True, **options)
         self.test_loader = DataLoader(Pictures(images, transforms.Compose(normalize)), **options)
-        self._batches: Iterator[Any] = iter(self.loader)
+        self._batches: Iterator[Any] = endless(self.loader)
 
     def steps(self, count: int) -> float:
         """Seconds of so many training steps."""
@@ -85,11 +85,10 @@ class PlainLoop:
 
     def batch(self) -> Any:
         """The next batch on the device: images and labels."""
-        return tuple(part.to(self.device, non_blocking=True) for part in self._next())
+        return tuple(part.to(self.device, non_blocking=True) for part in next(self._batches))
 
-    def _next(self) -> Any:
-        try:
-            return next(self._batches)
-        except StopIteration:
-            self._batches = iter(self.loader)
-            return next(self._batches)
+
+def endless(loader: Iterable[Any]) -> Iterator[Any]:
+    """Batches of one epoch after another."""
+    while True:
+        yield from loader

@@ -30,8 +30,9 @@ def train_together(
         stop = stop or stack.enter_context(StopSignals())
         done: dict[int, Outcome] = {}
         runs: dict[int, Training] = {}
-        for number, request in enumerate(requests):
-            record = stack.enter_context(locked(request))
+        # All doors first: where one run cannot begin, none has left a trace.
+        records = [stack.enter_context(locked(request)) for request in requests]
+        for number, (request, record) in enumerate(zip(requests, records, strict=True)):
             if record is not None:
                 request = resumed(request, record)
                 if record.status == "finished":

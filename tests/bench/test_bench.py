@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import torch
 
+from rescli.bench.clock import PeakMemory
 from rescli.bench.limit import matrix_rate
 from rescli.bench.pairs import Duel, Spread, duel
 from rescli.bench.plain import PlainLoop
@@ -41,3 +42,11 @@ def test_the_plain_loop_trains_and_sees_every_image() -> None:
 
 def test_the_limit_is_a_rate() -> None:
     assert matrix_rate("fp32", "cpu", samples=1) > 1e8
+
+
+def test_the_peak_is_what_was_taken_meanwhile() -> None:
+    peak = PeakMemory("cpu")
+    kept = torch.ones(30_000_000)  # 120 MB, written to
+    found = peak.read()
+    assert found is None or 100e6 < found < 200e6
+    assert len(kept) == 30_000_000
