@@ -32,7 +32,7 @@ try bench-train-tf32 $rescli bench train --depth 20 --backend cuda --precision t
 try bench-eval $rescli bench eval --depth 20 56 110 --backend cuda --pairs 5 --workers 8 --json
 try bench-data $rescli bench data --backend cuda --pairs 5 --workers 8 --json
 try bench-store $rescli bench store --depth 20 110 1202 --pairs 5 --folder "$out" --json
-try overheads $python -m benchmarks.overheads --depth 20 --iterations 2010 --backend cuda
+try overheads $python -m benchmarks.overheads --depth 20 --iterations 5000 --backend cuda
 
 # The same seed: captured and compiled bf16, captured fp32, fp32 as written, and the processor.
 curve() {

@@ -238,7 +238,7 @@ def _train(request: Request, *, download: bool, json: bool) -> None:
     from rescli.console.progress import watch
     from rescli.engine.stopping import StopSignals
 
-    if download:
+    if download and layers.first_of_job():  # the others wait for the first where the job comes together
         _fetch_if_missing(request)
     with StopSignals() as stop:  # before PyTorch is loaded: from here on a signal ends in a checkpoint
         from rescli.engine.train import train as run

@@ -14,6 +14,7 @@ import psutil
 import pytest
 
 from benchmarks.kills import same
+from rescli.commands import layers
 from rescli.store.header import read_header
 from rescli.store.reader import read_run, verify
 from tests.cli.conftest import Rescli
@@ -139,3 +140,15 @@ def test_the_seed_in_a_path_is_filled_in(rescli: Rescli) -> None:
         "train", "cifar", "--dataset", "synthetic", "--seed", "7", "--out", "r-{seed}.h5", "--dry-run", "--json"
     )
     assert found.document["path"] == "r-7.h5"
+
+
+@pytest.mark.parametrize(("rank", "first"), [(None, True), ("0", True), ("1", False)])
+def test_what_is_done_once_for_a_job_is_done_by_its_first_process(
+    rank: str | None, first: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("RANK", raising=False)
+    monkeypatch.delenv("WORLD_SIZE", raising=False)
+    if rank is not None:
+        monkeypatch.setenv("RANK", rank)
+        monkeypatch.setenv("WORLD_SIZE", "2")
+    assert layers.first_of_job() is first
