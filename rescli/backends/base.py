@@ -86,6 +86,20 @@ class Tally:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Look:
+    """How scores are made of the views of an image (Sec. 3.4).
+
+    `average` is of "softmax" or of "logits". `pooling` None: each view has the size of the network's input. Otherwise the
+    network is fully convolutional, and "windows" of the last map or all of it ("global") are averaged. `mirrored`: the
+    mirror image of every view is a view, too.
+    """
+
+    average: str = "softmax"
+    pooling: str | None = None
+    mirrored: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
 class State:
     """All that a worker must remember to go on exactly, on the host; arrays that the worker will not change."""
 
@@ -116,6 +130,12 @@ class Worker(Protocol):
         """Loss and errors of the single original view of every image. Waits for the device; changes nothing.
 
         `stop` is asked between batches; None if it said yes.
+        """
+
+    def scores(self, split: str, pixels: npt.NDArray[np.uint8], look: Look) -> npt.NDArray[np.float64]:
+        """Scores [n, classes] of images that come from the host, each as its views: uint8 [n, views, 3, H, W].
+
+        Means over views and positions; `feeds[split]` makes inputs of pixels. Waits for the device.
         """
 
     def state(self) -> State:

@@ -22,8 +22,8 @@ class FusedResNet(nn.Module):
         super().__init__()
         self.network = network
 
-    def forward(self, x: Tensor) -> Tensor:
-        """[N, 3, H, W] -> [N, classes]."""
+    def features(self, x: Tensor) -> Tensor:
+        """[N, 3, H, W] -> [N, C, H', W'], the last stage's map."""
         network, pool = self.network, self.network.spec.stem.pool
         x = _convolve(network.conv1, x.contiguous(memory_format=torch.channels_last))
         if pool is not None:
@@ -32,7 +32,11 @@ class FusedResNet(nn.Module):
             for block in network.get_submodule(name).children():
                 assert isinstance(block, PlainBlock)
                 x = _block(block, x)
-        logits: Tensor = network.fc(x.mean((2, 3)))
+        return x
+
+    def forward(self, x: Tensor) -> Tensor:
+        """[N, 3, H, W] -> [N, classes]."""
+        logits: Tensor = self.network.fc(self.features(x).mean((2, 3)))
         return logits
 
 

@@ -12,10 +12,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from rescli.backends.base import Job, State, Tally, Totals
+from rescli.backends.base import Job, Look, State, Tally, Totals
 from rescli.backends.checkpointed import checkpoint_blocks
 from rescli.backends.compiled import Rehearsal, compile_blocks
 from rescli.backends.examination import Examination
+from rescli.backends.scores import Scorer
 from rescli.backends.step import TrainingStep
 from rescli.backends.team import Team
 from rescli.errors import StoreError
@@ -39,6 +40,7 @@ class TorchWorker:
         self._images = 0
         self._examinations: dict[str, Examination] = {}
         self._rehearsals: dict[Examination, Rehearsal] = {}
+        self._scorer: Scorer | None = None
         if job.checkpoint_activations:
             checkpoint_blocks(self.network)
         if job.sgd is not None:
@@ -113,6 +115,12 @@ class TorchWorker:
             images=self.team.sum(examination.images).cpu().numpy(),
             errors=self.team.sum(examination.errors).cpu().numpy(),
         )
+
+    def scores(self, split: str, pixels: npt.NDArray[np.uint8], look: Look) -> npt.NDArray[np.float64]:
+        """Mean scores of the views of each image, [n, classes]. The weights are those of the first call."""
+        if self._scorer is None:
+            self._scorer = Scorer(self.network, bf16=self.bf16, device=self.device, finish=self._finish)
+        return self._scorer(self.feeds[split], pixels, look)
 
     def _examine(self, split: str) -> Examination:
         made = Examination(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
 app = typer.Typer(help="Verify and fetch data sets.", no_args_is_help=True)
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="cifar10, cifar100 or synthetic.", show_default=False)]
+Verified = Annotated[
+    str, typer.Argument(metavar="NAME", help="cifar10, cifar100, synthetic, or imagenet.", show_default=False)
+]
 
 
 @app.callback()
@@ -26,8 +30,14 @@ def data() -> None:
 
 
 @app.command()
-def verify(name: Name, data: Data = None, json: Json = False, debug: Debug = False) -> None:
-    """Check a data set's files against their published checksums, and its images; exit 3 if anything is amiss."""
+def verify(name: Verified, data: Data = None, json: Json = False, debug: Debug = False) -> None:
+    """Check a data set's files against their published checksums, and its images; exit 3 if anything is amiss.
+
+    Of imagenet, a folder with train/ and val/ of any number of classes, every image is decoded.
+    """
+    if name.lower() in ("imagenet", "imagenet-1k", "imagenet1k"):
+        _verify_folder(data, json=json)
+        return
     from rescli.data.read import verify as check
 
     found = check(name, data)
@@ -45,6 +55,36 @@ def verify(name: Name, data: Data = None, json: Json = False, debug: Debug = Fal
         wrong = ", ".join(f"{one.file} {one.state}" for one in found.files if one.state != "ok")
         hint = f"`rescli data fetch {name}` replaces it."
         raise DataError(f"{name} in {found.root} is not whole: {wrong}", hint)
+
+
+def _verify_folder(data: Path | None, *, json: bool) -> None:
+    from rescli.console.progress import watch
+    from rescli.engine.look import look_at
+    from rescli.engine.score import folder
+
+    root = folder(data)
+    found = look_at(root, watch())
+    if json:
+        console.emit(
+            {"name": "imagenet", "root": str(root), "ok": found.ok, "splits": [asdict(one) for one in found.splits]}
+        )
+    else:
+        console.table(
+            ["split", "classes", "images", "a class", "grey", "not decoded"],
+            [(one.name, one.classes, f"{one.images:,}", one.each, one.grey, len(one.damaged)) for one in found.splits],
+            right=(1, 2, 3, 4, 5),
+        )
+        for one in found.splits:
+            for line in one.damaged:
+                console.say(line)
+        for line in found.remarks:
+            console.say(line)
+    if not found.ok:
+        amiss = [line for one in found.splits for line in one.damaged] + list(found.remarks)
+        more = f", and {len(amiss) - 1} more" if len(amiss) > 1 else ""
+        raise DataError(
+            f"the images in {root} are not whole: {amiss[0]}{more}", "Fetch these files anew, or take them out."
+        )
 
 
 def _facts(found: Verification) -> dict[str, str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import Enum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -12,6 +12,15 @@ from rescli import console
 from rescli.commands.networks import Layout, Net, Normalize, Padding, Pool, Shortcut, StrideIn
 from rescli.commands.options import Backend, Debug, Json, Precision, Threads, option, plain
 from rescli.data.names import DATASETS
+from rescli.errors import UsageError
+
+if TYPE_CHECKING:
+    from rescli.engine.evaluation import Evaluation
+    from rescli.engine.graded import Graded
+
+ENSEMBLE = "ensemble"
+SHOWN = 100
+"""A table of more classes than this is not for reading: --json has it."""
 
 
 class Split(str, Enum):
@@ -22,18 +31,42 @@ class Split(str, Enum):
     val = "val"
 
 
+class Average(str, Enum):
+    """What is averaged over views."""
+
+    softmax = "softmax"
+    logits = "logits"
+
+
+class Pooling(str, Enum):
+    """What a fully-convolutional net averages before its classifier."""
+
+    windows = "windows"
+    whole = "global"
+
+
 def evaluate(
-    weights: Annotated[
-        Path, typer.Argument(metavar="FILE", help="A run store, or a file of weights.", show_default=False)
-    ],
+    files: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[ensemble] FILE...",
+            help="A run store, a file of weights, or saved predictions; several behind the word ensemble.",
+            show_default=False,
+        ),
+    ] = None,
+    # Weights without a run
     net: Net = None,
+    weights: Annotated[Path | None, option(help="The file of weights, in place of FILE.", default="none")] = None,
     shortcut: Shortcut = None,
     stride_in: StrideIn = None,
     padding: Padding = None,
     pool: Pool = None,
     normalize: Normalize = None,
     layout: Layout = None,
-    split: Annotated[Split, option(help="val: the images that the run held out.")] = Split.test,
+    # The images
+    split: Annotated[
+        Split | None, option(help="val: the images that the run held out.", default="test; val for ImageNet nets")
+    ] = None,
     data: Annotated[
         str | None,
         option(
@@ -42,6 +75,38 @@ def evaluate(
             default="RESCLI_DATA, then a per-user cache",
         ),
     ] = None,
+    # ImageNet, Sec. 3.4
+    crops: Annotated[int | None, option(help="Crops of an image: 1 or 10.", default="1, the center")] = None,
+    shorter: Annotated[int | None, option(help="Shorter side before cropping.", default="256 for crops of 224")] = None,
+    scales: Annotated[
+        str | None, option(help="Whole images with these shorter sides: 224,256,384,480,640.", default="crops")
+    ] = None,
+    mirrored: Annotated[
+        bool | None,
+        option("--mirrored/--not-mirrored", help="Mirror images of whole images, too.", default="mirrored"),
+    ] = None,
+    average: Annotated[
+        Average | None, option(help="What is averaged over views and networks.", default="softmax")
+    ] = None,
+    pooling: Annotated[
+        Pooling | None,
+        option(help="Of whole images: 7x7 windows, a score at every position, or the whole map.", default="windows"),
+    ] = None,
+    truth: Annotated[
+        Path | None,
+        option(help="True classes of images not sorted into folders: a line NAME CLASS each.", default="none"),
+    ] = None,
+    class_list: Annotated[
+        Path | None,
+        option(help="The network's classes in order, a folder's name a line.", default="the folders, by name"),
+    ] = None,
+    skip_damaged: Annotated[
+        bool, option("--skip-damaged", help="Leave out images that cannot be decoded, and name them.")
+    ] = False,
+    predictions: Annotated[
+        Path | None, option(help="Write the scores of every image: a file .h5 or .csv.", default="none")
+    ] = None,
+    # The device
     backend: Backend = "auto",
     precision: Annotated[
         Precision | None, option(help="Of the arithmetic.", default="as trained; fp32 for weights without a run")
@@ -50,40 +115,112 @@ def evaluate(
     json: Json = False,
     debug: Debug = False,
 ) -> None:
-    """Top-1 error (%), loss, and error per class, on the single original view of each image.
+    """Error (%) of a run or of weights: on CIFAR with loss and error per class, on ImageNet top-1 and top-5.
 
-    FILE is a run store, a file that `rescli build` wrote, or weights from elsewhere (.pth, .safetensors, .npz, .h5).
+    CIFAR nets see the single original view of each image. ImageNet nets see a center crop, ten crops, or whole images at
+    several scales. FILE is a run store, a file that `rescli build` wrote, weights from elsewhere (.pth, .safetensors, .npz,
+    .h5), or predictions that were saved before.
     """
-    from rescli.engine.score import Scoring, score
+    from rescli.console.progress import watch
+    from rescli.engine.graded import Graded, check_name, save
+    from rescli.engine.score import Scoring, score, score_ensemble
 
-    result = score(
+    together, paths = _members(files or [], weights)
+    if predictions is not None:
+        check_name(predictions)
+    views = {"crops": crops, "shorter": shorter, "scales": _scales(scales), "mirrored": mirrored}
+    views |= {"average": plain(average), "pooling": plain(pooling)}
+    photographs: dict[str, Any] = {"truth": truth, "class_list": class_list, "skip_damaged": skip_damaged or None}
+    forks = {"shortcut": plain(shortcut), "stride_in": plain(stride_in), "padding": plain(padding), "pool": plain(pool)}
+    if together and (net or any(value is not None for value in forks.values())):
+        raise UsageError(
+            "an ensemble is of several nets, which say themselves what they are", "Leave --net and forks out."
+        )
+    asked = [
         Scoring(
-            path=weights,
+            path=path,
             name=net,
-            forks={
-                "shortcut": plain(shortcut),
-                "stride_in": plain(stride_in),
-                "padding": plain(padding),
-                "pool": plain(pool),
-            },
+            forks=forks,
             normalize=plain(normalize),
             layout=plain(layout) or "auto",
             dataset=data if data in DATASETS else None,
-            split=split.value,
+            split=plain(split),
             data=None if data is None or data in DATASETS else Path(data),
             backend=backend,
             precision=plain(precision),
             threads=threads,
+            views=_given(views),
+            photographs=_given(photographs),
         )
-    )
+        for path in paths
+    ]
+    result = score_ensemble(asked, watch()) if together else score(asked[0], watch())
+    if isinstance(result, Graded):
+        if predictions is not None:
+            save(predictions, result.predictions)
+        _show_graded(result, json=json)
+    elif predictions is not None:
+        raise UsageError(f"{paths[0]} is a CIFAR net: --predictions has no effect", "Leave it out.")
+    else:
+        _show(result, json=json)
+
+
+def _members(files: list[str], weights: Path | None) -> tuple[bool, list[Path]]:
+    """Whether it is an ensemble, and of what."""
+    together = files[:1] == [ENSEMBLE]
+    paths = [Path(file) for file in files[together:]] + ([weights] if weights is not None else [])
+    if together and len(paths) < 2:
+        raise UsageError("an ensemble needs two members or more", "`rescli eval ensemble A B ...`")
+    if not together and len(paths) != 1:
+        what = "no file to test" if not paths else f"{len(paths)} files to test, and one is tested at a time"
+        raise UsageError(what, "`rescli eval FILE`, or `rescli eval ensemble FILE FILE ...` for their mean.")
+    return together, paths
+
+
+def _scales(text: str | None) -> tuple[int, ...] | None:
+    if text is None:
+        return None
+    try:
+        return tuple(int(part) for part in text.split(","))
+    except ValueError:
+        raise UsageError(f"--scales {text}: must be whole numbers with commas between", "As in 224,256,384.") from None
+
+
+def _given(options: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in options.items() if value is not None}
+
+
+def _show(result: Evaluation, *, json: bool) -> None:
     if json:
         console.emit(result.to_dict())
         return
-    console.table(
-        ["class", "images", "wrong", "error"],
-        [(name, images, errors, console.percent(error)) for name, images, errors, error in result.by_class()],
-        right=(1, 2, 3),
-    )
+    _by_class(result.by_class())
     after = "" if result.iteration is None else f" after {result.iteration:,} of {result.iterations:,} iterations"
     console.say(f"{result.network}{after}, {result.precision}; inputs: {result.inputs}")
     console.say(f"{result.dataset} {result.split}: top-1 error {result.error:.2f} %, loss {result.loss:.4f}")
+
+
+def _show_graded(result: Graded, *, json: bool) -> None:
+    if json:
+        console.emit(result.to_dict())
+        return
+    if len(classes := result.by_class()) <= SHOWN:
+        _by_class(classes)
+    about = result.predictions.about
+    how = ", ".join(str(about[name]) for name in ("precision", "views") if name in about)
+    console.say(f"{result.title}; {how}" + (f"; inputs: {about['inputs']}" if "inputs" in about else ""))
+    top1, top5 = result.error(1), result.error(5)
+    errors = "no labels" if top1 is None else f"top-1 error {top1:.2f} %"
+    errors += "" if top5 is None else f", top-5 error {top5:.2f} %"
+    rate = "" if result.images_per_second is None else f", {result.images_per_second:,.1f} images/s"
+    left = f", {len(result.skipped):,} left out" if result.skipped else ""
+    console.say(f"{result.data}: {result.images:,} images{left}: {errors}{rate}")
+
+
+def _by_class(rows: list[tuple[str, int, int, float]]) -> None:
+    if rows:
+        console.table(
+            ["class", "images", "wrong", "error"],
+            [(name, images, errors, console.percent(error)) for name, images, errors, error in rows],
+            right=(1, 2, 3),
+        )

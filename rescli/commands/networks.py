@@ -99,7 +99,14 @@ class LayoutOption(str, Enum):
 
 Net = Annotated[
     str | None,
-    option(metavar="NET", help="The network of the weights.", default="what they say", autocompletion=complete_network),
+    option(
+        "--net",
+        "--model",
+        metavar="NET",
+        help="The network of the weights.",
+        default="what they say",
+        autocompletion=complete_network,
+    ),
 ]
 Normalize = Annotated[
     NormalizeOption | None,

@@ -1,23 +1,34 @@
-"""`rescli eval`: which of the two ways to test a file goes."""
+"""`rescli eval`: which of the ways to test a file goes."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import os
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from rescli.data.locate import VARIABLE
+from rescli.data.views import Views
 from rescli.engine.evaluate import evaluate_run, evaluate_weights
 from rescli.engine.evaluation import Evaluation
+from rescli.engine.graded import Graded
 from rescli.engine.networks import open_network
+from rescli.engine.observer import Observer
 from rescli.engine.request import stored_recipe
-from rescli.errors import UsageError
+from rescli.engine.trial import Trial, grade, grade_ensemble, is_imagenet
+from rescli.errors import DataError, UsageError
+from rescli.models.weights.bundle import Bundle
 from rescli.store.network import holds_network, is_store
+from rescli.store.predictions import Predictions, holds_predictions, read_predictions
 
 
 @dataclass(frozen=True, kw_only=True)
 class Scoring:
-    """What a user asked for. `name`, `forks`, `normalize` and `layout` are about weights without a run."""
+    """What a user asked for. `name`, `forks`, `normalize` and `layout` are about weights without a run.
+
+    `views` are options of `Views`, and `photographs` the other ones of `Trial`, that were given: they are for ImageNet nets.
+    """
 
     path: Path
     name: str | None = None
@@ -25,24 +36,28 @@ class Scoring:
     normalize: str | None = None
     layout: str = "auto"
     dataset: str | None = None
-    split: str = "test"
+    split: str | None = None
     data: Path | None = None
     backend: str = "auto"
     precision: str | None = None
     threads: int | None = None
+    views: Mapping[str, Any] = field(default_factory=dict)
+    photographs: Mapping[str, Any] = field(default_factory=dict)
 
 
-def score(asked: Scoring) -> Evaluation:
-    """Test a run's net, or weights without a run. Raises as `evaluate_run`, `evaluate_weights` and `open_network` do."""
+def score(asked: Scoring, observer: Observer | None = None) -> Evaluation | Graded:
+    """Test a run's net, or weights without a run. Raises as `evaluate_run`, `evaluate_weights`, `grade`, `open_network` do."""
     where: dict[str, Any] = {
-        "split": asked.split,
+        "split": asked.split or "test",
         "data": asked.data,
         "backend": asked.backend,
         "precision": asked.precision,
         "threads": asked.threads,
     }
     path = asked.path
-    if (path.is_file() or path.suffix == ".h5") and is_store(path) and not holds_network(path):
+    if _is_ours(path) and holds_predictions(path):
+        return grade_ensemble([], [(path, read_predictions(path))], None)
+    if _is_ours(path) and not holds_network(path):
         about_weights = [asked.name, asked.normalize, *(value for value in asked.forks.values())]
         if any(value is not None for value in about_weights) or asked.layout != "auto":
             raise UsageError(
@@ -51,6 +66,72 @@ def score(asked: Scoring) -> Evaluation:
         recipe = stored_recipe(path)
         if recipe is not None and asked.dataset not in (None, recipe.dataset):
             raise UsageError(f"{path} was trained on {recipe.dataset}, not {asked.dataset}", "Leave the name out.")
+        _no_photographs(asked)
         return evaluate_run(path, **where)
     bundle = open_network(path, name=asked.name, forks=asked.forks, normalize=asked.normalize, layout=asked.layout)
+    if is_imagenet(bundle.spec) and asked.dataset is None:
+        return grade(path, bundle, trial(asked, bundle.spec.input_size), observer)
+    _no_photographs(asked)
     return evaluate_weights(path, bundle, dataset=asked.dataset, **where)
+
+
+def score_ensemble(asked: Sequence[Scoring], observer: Observer | None = None) -> Graded:
+    """The mean of several ImageNet nets and saved predictions. Raises as `score` does."""
+    bundles: list[tuple[Path, Bundle]] = []
+    saved: list[tuple[Path, Predictions]] = []
+    for one in asked:
+        if _is_ours(one.path) and holds_predictions(one.path):
+            saved.append((one.path, read_predictions(one.path)))
+            continue
+        if _is_ours(one.path) and not holds_network(one.path):
+            raise UsageError(f"{one.path} is a run on CIFAR: ensembles are of ImageNet nets", "Leave it out.")
+        bundles.append((one.path, open_network(one.path, normalize=one.normalize, layout=one.layout)))
+    sizes = {bundle.spec.input_size for _, bundle in bundles}
+    if len(sizes) > 1:
+        listed = " and ".join(str(size) for size in sorted(sizes))
+        raise UsageError(
+            f"the networks have inputs of {listed} pixels", "Save the predictions of each, then join these."
+        )
+    together = trial(asked[0], next(iter(sizes))) if sizes else None
+    return grade_ensemble(bundles, saved, together, observer)
+
+
+def trial(asked: Scoring, size: int) -> Trial:
+    """What an ImageNet net with inputs of `size` pixels is to be shown. Raises `DataError` and `UsageError`."""
+    if asked.views.get("scales") and ({"crops", "shorter"} & set(asked.views)):
+        raise UsageError("--scales tests whole images: --crops and --shorter have no effect", "Leave one of them out.")
+    if not asked.views.get("scales") and ({"pooling", "mirrored"} & set(asked.views)):
+        raise UsageError("--pooling and --mirrored are for whole images", "Leave them out, or name --scales.")
+    return Trial(
+        data=folder(asked.data),
+        split=asked.split or "val",
+        views=Views(**{"size": size, "shorter": round(size * 256 / 224), **asked.views}),
+        backend=asked.backend,
+        precision=asked.precision,
+        threads=asked.threads,
+        **asked.photographs,
+    )
+
+
+def folder(data: Path | None) -> Path:
+    """The folder of ImageNet's images: as given, or `imagenet` in RESCLI_DATA. Raises `DataError` where there is none."""
+    variable = os.environ.get(VARIABLE)
+    if data is None and variable and (Path(variable) / "imagenet").is_dir():
+        return Path(variable) / "imagenet"
+    if data is None:
+        raise DataError(
+            "ImageNet nets need images, and nobody said where they are",
+            "Name the folder of train/ and val/: --data DIR.",
+        )
+    return data
+
+
+def _is_ours(path: Path) -> bool:
+    return (path.is_file() or path.suffix == ".h5") and is_store(path)
+
+
+def _no_photographs(asked: Scoring) -> None:
+    names = [*asked.views, *asked.photographs]
+    if names:
+        options = ", ".join(f"--{name.replace('_', '-')}" for name in names)
+        raise UsageError(f"{asked.path} is a CIFAR net: {options} has no effect", "Leave it out.")

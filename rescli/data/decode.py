@@ -1,0 +1,68 @@
+"""Image files to RGB pixels, many at a time: decoding and resizing let go of Python's lock, so threads do it in parallel."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from typing import TypeVar
+
+from PIL import Image, ImageFile
+
+from rescli.errors import DataError
+
+A = TypeVar("A")
+B = TypeVar("B")
+
+# A truncated file is an error, even where another library of the same process has asked for leniency.
+ImageFile.LOAD_TRUNCATED_IMAGES = False
+
+
+def decode(path: Path) -> Image.Image:
+    """The image as RGB, whatever it was (grey, CMYK, a palette). Raises `DataError` for a damaged file.
+
+    Orientation in EXIF is ignored, as all trainers of these nets do: the data set's own labels and crops know nothing of it.
+    """
+    try:
+        with warnings.catch_warnings(), path.open("rb") as file:
+            warnings.simplefilter("ignore")  # damaged EXIF, which nobody reads here
+            return Image.open(file).convert("RGB")
+    except FileNotFoundError as error:
+        raise DataError(f"{path}: is not there", "Is the folder still the one that was listed?") from error
+    except (
+        Exception
+    ) as error:  # the decoders raise what they like: OSError, SyntaxError, struct.error, DecompressionBombError
+        raise DataError(
+            f"{path}: cannot be decoded: {error}", "Fetch it anew, or leave it out with --skip-damaged."
+        ) from error
+
+
+def is_grey(image: Image.Image) -> bool:
+    """Whether red, green and blue are the same everywhere."""
+    red, green, blue = image.split()
+    same = red.tobytes()
+    return same == green.tobytes() == blue.tobytes()
+
+
+def threads() -> int:
+    """As many as there are processors for this process."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def in_parallel(function: Callable[[A], B], items: Iterable[A], *, workers: int) -> Iterator[B]:
+    """Results in the order of `items`, computed by threads a little ahead of whoever takes them. An error is raised in turn."""
+    with ThreadPoolExecutor(max_workers=workers) as pool:
+        waiting: deque[Future[B]] = deque()
+        try:
+            for item in items:
+                waiting.append(pool.submit(function, item))
+                if len(waiting) > 8 * workers:
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
+        finally:
+            for future in waiting:
+                future.cancel()

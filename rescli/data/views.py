@@ -1,0 +1,96 @@
+"""The views of an image that are tested (Sec. 3.4): one crop, ten, or whole images at several scales."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+from torchvision.transforms.v2 import functional as v2
+
+from rescli.errors import UsageError
+
+PAPER_SCALES = (224, 256, 384, 480, 640)
+"""Sec. 3.4: "images are resized such that the shorter side is in {224, 256, 384, 480, 640}"."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Views:
+    """Crops of `size` pixels from an image whose shorter side is `shorter`, or whole images at `scales` (then no crops).
+
+    Sizes in pixels. `average` and `pooling` are explained in `backends.base.Look`. Raises `UsageError` for what cannot be.
+    """
+
+    crops: int = 1
+    size: int = 224
+    shorter: int = 256
+    scales: tuple[int, ...] = ()
+    mirrored: bool = True
+    """Of whole images. Ten crops have their mirror images among them, one crop has none."""
+    average: str = "softmax"
+    pooling: str = "windows"
+
+    def __post_init__(self) -> None:
+        if self.crops not in (1, 10):
+            raise UsageError(
+                f"{self.crops} crops: there are 1 (the center) and 10 (corners, center, and mirror images)"
+            )
+        if not self.scales and not self.size <= self.shorter:
+            raise UsageError(
+                f"crops of {self.size} pixels do not fit into a shorter side of {self.shorter}",
+                "Choose a larger --shorter.",
+            )
+        if any(not 32 <= scale <= 8192 for scale in self.scales) or len(set(self.scales)) != len(self.scales):
+            raise UsageError(
+                "scales are different shorter sides in pixels, from 32 to 8192", "As in the paper: 224,256,384,480,640."
+            )
+
+    def of(self, image: Image.Image) -> list[npt.NDArray[np.uint8]]:
+        """Uint8 [views, 3, H, W]: all crops in one array, or one array for each scale."""
+        if self.scales:
+            return [_pixels(_resized(image, scale))[None] for scale in self.scales]
+        pixels = _pixels(_resized(image, self.shorter))
+        return [center(pixels, self.size)[None] if self.crops == 1 else ten(pixels, self.size)]
+
+    def title(self) -> str:
+        """In words."""
+        if self.scales:
+            mirror = " and mirrored" if self.mirrored else ""
+            where = "7x7 windows at every position" if self.pooling == "windows" else "the whole map"
+            return f"whole images at {', '.join(map(str, self.scales))}{mirror}, {where}, {self.average} averaged"
+        if self.crops == 1:
+            return f"center crop of {self.size} from a shorter side of {self.shorter}"
+        return f"10 crops of {self.size} from a shorter side of {self.shorter}, {self.average} averaged"
+
+
+def center(pixels: npt.NDArray[np.uint8], size: int) -> npt.NDArray[np.uint8]:
+    """[3, H, W] -> [3, size, size]; half a pixel is rounded as torchvision does."""
+    top, left = round((pixels.shape[1] - size) / 2), round((pixels.shape[2] - size) / 2)
+    return pixels[:, top : top + size, left : left + size]
+
+
+def ten(pixels: npt.NDArray[np.uint8], size: int) -> npt.NDArray[np.uint8]:
+    """[3, H, W] -> [10, 3, size, size]: four corners and the center, of the image and of its mirror image."""
+    return np.stack([*_five(pixels, size), *_five(pixels[:, :, ::-1], size)])
+
+
+def _five(pixels: npt.NDArray[np.uint8], size: int) -> list[npt.NDArray[np.uint8]]:
+    return [
+        pixels[:, :size, :size],
+        pixels[:, :size, -size:],
+        pixels[:, -size:, :size],
+        pixels[:, -size:, -size:],
+        center(pixels, size),
+    ]
+
+
+def _resized(image: Image.Image, shorter: int) -> Image.Image:
+    """The image with this shorter side, the other in proportion; bilinear, over all pixels that make one."""
+    resized: Image.Image = v2.resize(image, [shorter], antialias=True)
+    return resized
+
+
+def _pixels(image: Image.Image) -> npt.NDArray[np.uint8]:
+    """Uint8 [3, H, W]."""
+    return np.ascontiguousarray(np.asarray(image, np.uint8).transpose(2, 0, 1))

@@ -1,0 +1,90 @@
+"""`rescli data verify imagenet`: every image of a folder decoded once, and counted."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from rescli.data.decode import decode, in_parallel, is_grey, threads
+from rescli.data.listing import Listing, list_images
+from rescli.engine.observer import Observer
+from rescli.errors import DataError
+
+SPLITS = ("train", "val")
+
+
+@dataclass(frozen=True, kw_only=True)
+class SplitFound:
+    """What one split holds. `each` says how many images a class has; `damaged` what is wrong, a line for each file."""
+
+    name: str
+    classes: int
+    images: int
+    each: str
+    grey: int
+    damaged: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Found:
+    """What a folder holds. `remarks` are about the splits together."""
+
+    splits: tuple[SplitFound, ...]
+    remarks: tuple[str, ...]
+
+    @property
+    def ok(self) -> bool:
+        """Whether nothing is amiss."""
+        return not self.remarks and not any(split.damaged for split in self.splits)
+
+
+def look_at(root: Path, observer: Observer) -> Found:
+    """Decode every image below `root/train` and `root/val`, or below `root` itself. Raises `DataError` where there are none."""
+    names = [name for name in SPLITS if (root / name).is_dir()] or [root.name]
+    listings = [list_images(root, name) for name in names]
+    splits = []
+    observer.begin(0, sum(len(listing) for listing in listings), 1)
+    done = 0
+    try:
+        for name, listing in zip(names, listings, strict=True):
+            splits.append(_look(name, listing, observer, done))
+            done += len(listing)
+    finally:
+        observer.end()
+    remarks = []
+    if len(listings) == 2 and listings[1].labelled and listings[0].classes != listings[1].classes:
+        alone = sorted(set(listings[0].classes) ^ set(listings[1].classes))
+        remarks.append(
+            f"train and val have different classes: {', '.join(alone[:5])}{' ...' if len(alone) > 5 else ''}"
+        )
+    return Found(splits=tuple(splits), remarks=tuple(remarks))
+
+
+def _look(name: str, listing: Listing, observer: Observer, before: int) -> SplitFound:
+    def one(file: str) -> bool | str:
+        try:
+            image = decode(listing.root / file)
+        except DataError as error:
+            return error.message
+        return is_grey(image)
+
+    grey, damaged = 0, []
+    for number, answer in enumerate(in_parallel(one, listing.files, workers=threads()), start=1):
+        if isinstance(answer, str):
+            damaged.append(answer)
+        else:
+            grey += answer
+        observer.step(before + number)
+    counts = np.bincount(listing.labels, minlength=len(listing.classes)) if listing.labelled else np.zeros(0, np.int64)
+    each = (
+        ""
+        if not len(counts)
+        else f"{counts.min()}"
+        if counts.min() == counts.max()
+        else f"{counts.min()} to {counts.max()}"
+    )
+    return SplitFound(
+        name=name, classes=len(listing.classes), images=len(listing), each=each, grey=grey, damaged=tuple(damaged)
+    )

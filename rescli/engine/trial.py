@@ -1,0 +1,211 @@
+"""Testing on ImageNet (Sec. 3.4): each image in one or several views, through one network or an ensemble."""
+
+from __future__ import annotations
+
+import itertools
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from rescli.backends.base import Job, Look, Worker
+from rescli.backends.registry import choose
+from rescli.data.decode import decode, in_parallel, threads
+from rescli.data.listing import Listing, list_images, read_classes
+from rescli.data.pixels import Normalized
+from rescli.data.views import Views
+from rescli.engine.graded import Graded, mean_of
+from rescli.engine.networks import inputs_of
+from rescli.engine.observer import Observer, Silent
+from rescli.engine.prepare import precision_of, start_job
+from rescli.errors import DataError, RescliError, UsageError
+from rescli.models.names import title
+from rescli.models.spec import NetworkSpec, Spec
+from rescli.models.weights.bundle import Bundle
+from rescli.models.weights.read import module_of
+from rescli.store.predictions import Predictions
+
+AT_ONCE = 32
+"""Images between two looks at the screen, and over which those of one shape are gathered."""
+
+Shown = list[npt.NDArray[np.uint8]]
+"""An image's views: uint8 [views, 3, H, W], once for each scale."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Trial:
+    """What a user asked for. `data` holds the folder `split`, or images; `truth` and `class_list` are files."""
+
+    data: Path
+    split: str = "val"
+    truth: Path | None = None
+    class_list: Path | None = None
+    views: Views
+    backend: str = "auto"
+    precision: str | None = None
+    threads: int | None = None
+    skip_damaged: bool = False
+
+
+def is_imagenet(spec: Spec) -> bool:
+    """Whether a net is one for photographs: a VGG net, or one with a 7x7 stem and pooling."""
+    return not isinstance(spec, NetworkSpec) or spec.stem.pool is not None
+
+
+def predict(
+    bundles: Sequence[tuple[Path, Bundle]], asked: Trial, observer: Observer | None = None
+) -> list[Predictions]:
+    """Predictions of each of the networks; every image is decoded once for all of them.
+
+    Raises `DataError` for images that cannot be read, `BackendError`, and `UsageError` where network and images do not fit.
+    """
+    return _run(bundles, asked, observer or Silent())[0]
+
+
+def grade(path: Path, bundle: Bundle, asked: Trial, observer: Observer | None = None) -> Graded:
+    """One network."""
+    made, skipped, rate = _run([(path, bundle)], asked, observer or Silent())
+    return _graded(made[0], asked, skipped, rate)
+
+
+def grade_ensemble(
+    bundles: Sequence[tuple[Path, Bundle]],
+    saved: Sequence[tuple[Path, Predictions]],
+    asked: Trial | None,
+    observer: Observer | None = None,
+) -> Graded:
+    """The mean over networks, tested now, and predictions of earlier tests. `asked` is None where nothing is left to test.
+
+    Of one member alone, that member.
+    """
+    made: list[Predictions] = []
+    skipped: tuple[str, ...] = ()
+    rate = None
+    if bundles:
+        assert asked is not None
+        made, skipped, rate = _run(bundles, asked, observer or Silent())
+    members = [*made, *(predictions for _, predictions in saved)]
+    names = [str(path) for path, _ in (*bundles, *saved)]
+    return _graded(mean_of(members, names) if len(members) > 1 else members[0], asked, skipped, rate)
+
+
+def _graded(made: Predictions, asked: Trial | None, skipped: tuple[str, ...], rate: float | None) -> Graded:
+    networks = [str(network) for network in made.about.get("networks", [])]
+    name = networks[0] if len(networks) == 1 else f"ensemble of {len(networks)}: {', '.join(networks)}"
+    data = str(asked.data) if asked is not None else "saved predictions"
+    return Graded(title=name, data=data, predictions=made, skipped=skipped, images_per_second=rate)
+
+
+def _run(
+    bundles: Sequence[tuple[Path, Bundle]], asked: Trial, observer: Observer
+) -> tuple[list[Predictions], tuple[str, ...], float]:
+    classes = read_classes(asked.class_list) if asked.class_list is not None else None
+    listing = list_images(asked.data, asked.split, truth=asked.truth, classes=classes)
+    for path, bundle in bundles:
+        _check(path, bundle.spec, listing)
+    chosen = choose(asked.backend)
+    precision = precision_of(chosen, asked.precision or "fp32")
+    workers = [_worker(path, bundle, chosen, precision, asked) for path, bundle in bundles]
+    scores = [np.zeros((len(listing), bundle.spec.classes), np.float64) for _, bundle in bundles]
+    seen, skipped = np.ones(len(listing), np.bool_), []
+    observer.begin(0, len(listing), 1)
+    started = time.perf_counter()
+    try:
+        for rows, images in _decoded(listing, asked):
+            good = [(row, image) for row, image in zip(rows, images, strict=True) if isinstance(image, list)]
+            for row, image in zip(rows, images, strict=True):
+                if isinstance(image, RescliError):
+                    observer.note(f"left out: {image.message}")
+                    seen[row] = False
+                    skipped.append(listing.files[row])
+            for worker, into in zip(workers, scores, strict=True):
+                _score(worker, good, asked.views, into)
+            observer.step(rows[-1] + 1)
+    finally:
+        observer.end()
+    taken = time.perf_counter() - started
+    made = []
+    for (path, bundle), found in zip(bundles, scores, strict=True):
+        if not np.isfinite(found).all():
+            raise RescliError(f"{path}: some scores are not finite", "Try --precision fp32, or another --normalize.")
+        about = {
+            "networks": [title(bundle.spec)],
+            "views": asked.views.title(),
+            "average": asked.views.average,
+            "precision": precision,
+            "backend": chosen.name,
+            "inputs": inputs_of(path, bundle).source,
+            "weights": path.name,
+        }
+        made.append(
+            Predictions(
+                scores=found[seen].astype(np.float32),
+                labels=listing.labels[seen],
+                files=tuple(itertools.compress(listing.files, seen.tolist())),
+                classes=listing.classes,
+                about=about,
+            )
+        )
+    if not seen.any():
+        raise DataError(f"{listing.root}: no image could be decoded", "Is it the right folder?")
+    return made, tuple(skipped), float(seen.sum()) / taken
+
+
+def _check(path: Path, spec: Spec, listing: Listing) -> None:
+    if not is_imagenet(spec):
+        raise UsageError(f"{path} is a CIFAR net: crops and scales of photographs are not for it", "Leave them out.")
+    if listing.classes and len(listing.classes) != spec.classes:
+        raise UsageError(
+            f"{path} tells {spec.classes} classes apart; {listing.root} has {len(listing.classes)}",
+            "Name all classes of the network in its order, a folder's name a line: --class-list FILE.",
+        )
+
+
+def _worker(path: Path, bundle: Bundle, backend: Any, precision: str, asked: Trial) -> Worker:
+    inputs = inputs_of(path, bundle)
+    job = Job(
+        network=module_of(bundle),
+        feeds={"test": Normalized(inputs.mean, inputs.std, inputs.divisor)},
+        classes=bundle.spec.classes,
+        precision=precision,
+        threads=asked.threads,
+    )
+    return start_job(backend, job)
+
+
+def _decoded(listing: Listing, asked: Trial) -> Iterator[tuple[list[int], list[Shown | DataError]]]:
+    """Some rows at a time, and the views of each or what is wrong with it. Raises `DataError` unless that is to be skipped."""
+
+    def views(row: int) -> Shown | DataError:
+        try:
+            return asked.views.of(decode(listing.root / listing.files[row]))
+        except DataError as error:
+            if not asked.skip_damaged:
+                raise
+            return error
+
+    results = in_parallel(views, range(len(listing)), workers=asked.threads or threads())
+    for first in range(0, len(listing), AT_ONCE):
+        rows = list(range(first, min(first + AT_ONCE, len(listing))))
+        yield rows, [next(results) for _ in rows]
+
+
+def _score(worker: Worker, images: list[tuple[int, Shown]], views: Views, into: npt.NDArray[np.float64]) -> None:
+    """Add the mean over scales; images of one shape go through the network together."""
+    look = Look(
+        average=views.average,
+        pooling=views.pooling if views.scales else None,
+        mirrored=views.mirrored and bool(views.scales),
+    )
+    groups: dict[tuple[int, ...], list[tuple[int, npt.NDArray[np.uint8]]]] = {}
+    for row, shown in images:
+        for pixels in shown:
+            groups.setdefault(pixels.shape, []).append((row, pixels))
+    for members in groups.values():
+        rows = [row for row, _ in members]
+        found = worker.scores("test", np.stack([pixels for _, pixels in members]), look)
+        np.add.at(into, rows, found / len(images[0][1]))

@@ -1,0 +1,263 @@
+"""`rescli eval` of ImageNet nets, as typed, on a small folder of images; held against torchvision's networks and transforms."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+import torchvision
+from PIL import Image
+from torchvision.datasets import ImageFolder
+from torchvision.transforms import Compose, Normalize, PILToTensor, Resize, TenCrop
+from torchvision.transforms._presets import ImageClassification
+
+from rescli.store.predictions import read_predictions
+from tests.cli.conftest import Rescli
+from tests.models.weights.others import randomized
+
+CLASSES = 6
+NET = ("--net", "resnet18", "--shortcut", "B", "--normalize", "imagenet", "--threads", "1")
+
+
+@pytest.fixture(scope="module")
+def photographs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two images of each class, of various shapes; one is grey."""
+    root = tmp_path_factory.mktemp("photographs")
+    random = np.random.default_rng(0)
+    for number in range(CLASSES):
+        for which, (width, height) in enumerate([(260 + 17 * number, 240), (230, 250 + 9 * number)]):
+            coarse = Image.fromarray(random.integers(0, 256, (12, 12, 3), np.uint8))
+            path = root / "val" / f"n{number:02}" / f"{which}.JPEG"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            coarse.resize((width, height)).convert("L" if number + which == 0 else "RGB").save(path)
+    return root
+
+
+@pytest.fixture(scope="module")
+def weights(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """Two of torchvision's ResNet-18 with random weights, as somebody would have saved them."""
+    folder = tmp_path_factory.mktemp("weights")
+    paths = {}
+    for name, seed in (("a", 0), ("b", 1)):
+        torch.manual_seed(seed)
+        net = randomized(torchvision.models.resnet18(num_classes=CLASSES), seed)
+        paths[name] = folder / f"{name}.pth"
+        torch.save(net.state_dict(), paths[name])
+    return paths
+
+
+def theirs(path: Path) -> torchvision.models.ResNet:
+    net: torchvision.models.ResNet = torchvision.models.resnet18(num_classes=CLASSES)
+    net.load_state_dict(torch.load(path, weights_only=True))
+    net.eval()
+    return net
+
+
+@torch.no_grad()
+def test_a_center_crop_gives_the_logits_of_torchvisions_own_preset(
+    rescli: Rescli, photographs: Path, weights: dict[str, Path], tmp_path: Path
+) -> None:
+    out = tmp_path / "scores.h5"
+    where = ("--data", str(photographs), "--average", "logits", "--predictions", str(out))
+    found = rescli("eval", str(weights["a"]), *NET, *where, "--json").document
+
+    net, preset = theirs(weights["a"]), ImageClassification(crop_size=224, resize_size=256)
+    folder = ImageFolder(str(photographs / "val"), transform=preset)
+    logits = torch.cat([net(image[None]) for image, _ in folder])
+    made = read_predictions(out)
+    np.testing.assert_allclose(made.scores, logits.numpy(), rtol=1e-5, atol=1e-5)
+    assert made.labels.tolist() == folder.targets
+    wrong = (logits.argmax(1) != torch.tensor(folder.targets)).double().mean()
+    assert found["top1_error"] == pytest.approx(100 * float(wrong))
+    top5 = logits.topk(5).indices
+    missed = [label not in row for label, row in zip(folder.targets, top5.tolist(), strict=True)]
+    assert found["top5_error"] == pytest.approx(100 * sum(missed) / len(missed))
+    assert found["images"] == 2 * CLASSES
+
+
+@torch.no_grad()
+def test_ten_crops_are_torchvisions_ten_crops(
+    rescli: Rescli, photographs: Path, weights: dict[str, Path], tmp_path: Path
+) -> None:
+    out = tmp_path / "ten.h5"
+    where = ("--data", str(photographs), "--crops", "10", "--predictions", str(out))
+    assert rescli("eval", "--weights", str(weights["a"]), "--model", *NET[1:], *where).code == 0
+
+    net, normalize = theirs(weights["a"]), Normalize((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
+    folder = ImageFolder(str(photographs / "val"), transform=Compose([Resize(256), TenCrop(224)]))
+    for scores, (crops, _) in zip(read_predictions(out).scores, folder, strict=True):
+        inputs = torch.stack([normalize(PILToTensor()(crop) / 255) for crop in crops])
+        np.testing.assert_allclose(scores, net(inputs).softmax(1).mean(0).numpy(), rtol=1e-5, atol=1e-5)
+
+
+@torch.no_grad()
+def test_whole_images_at_several_scales(
+    rescli: Rescli, photographs: Path, weights: dict[str, Path], tmp_path: Path
+) -> None:
+    """The mean over scales, mirror images and positions, by hand."""
+    net = theirs(weights["a"])
+    backbone = torch.nn.Sequential(*list(net.children())[:-2])
+    normalize = Normalize((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
+    folder = ImageFolder(str(photographs / "val"))
+    for pooling in ("windows", "global"):
+        out = tmp_path / f"{pooling}.h5"
+        where = ("--data", str(photographs), "--scales", "224,288", "--pooling", pooling, "--predictions", str(out))
+        assert rescli("eval", str(weights["a"]), *NET, *where).code == 0
+        for scores, (image, _) in list(zip(read_predictions(out).scores, folder, strict=True))[:4]:
+            views = []
+            for scale in (224, 288):
+                x = normalize(PILToTensor()(Resize(scale)(image)) / 255)[None]
+                for view in (x, x.flip(3)):
+                    maps = backbone(view)
+                    pooled = (
+                        torch.nn.functional.avg_pool2d(maps, 7, 1) if pooling == "windows" else maps.mean((2, 3), True)
+                    )
+                    views.append(net.fc(pooled.movedim(1, 3)).softmax(3).mean((1, 2))[0])
+            np.testing.assert_allclose(scores, torch.stack(views).mean(0).numpy(), rtol=1e-4, atol=1e-5)
+
+
+def test_an_ensemble_is_the_mean_of_the_saved_predictions(
+    rescli: Rescli, photographs: Path, weights: dict[str, Path], tmp_path: Path
+) -> None:
+    where = ("--data", str(photographs), "--threads", "1")
+    built, saved = [], []
+    for name, path in weights.items():
+        net = tmp_path / f"{name}-net.h5"
+        assert rescli("build", *NET[1:-2], "--weights", str(path), "--out", str(net)).code == 0
+        built.append(str(net))
+        saved.append(str(tmp_path / f"{name}.h5"))
+        assert rescli("eval", str(net), *where, "--predictions", saved[-1]).code == 0
+    together, joined = tmp_path / "together.h5", tmp_path / "joined.h5"
+    now = rescli("eval", "ensemble", *built, *where, "--predictions", str(together), "--json").document
+    later = rescli("eval", "ensemble", *saved, "--predictions", str(joined), "--json").document
+
+    mean = np.mean([read_predictions(Path(path)).scores.astype(np.float64) for path in saved], axis=0)
+    assert np.array_equal(read_predictions(together).scores, mean.astype(np.float32))
+    assert np.array_equal(read_predictions(joined).scores, mean.astype(np.float32))
+    assert now["top1_error"] == later["top1_error"]
+    assert "ensemble of 2" in now["title"]
+    mixed = rescli("eval", "ensemble", built[0], saved[1], *where, "--json").document
+    assert mixed["top5_error"] == now["top5_error"]
+    alone = rescli("eval", saved[0], "--json").document
+    assert alone["images"] == 2 * CLASSES
+
+
+def test_images_without_labels_and_the_file_for_a_server(
+    rescli: Rescli, photographs: Path, weights: dict[str, Path], tmp_path: Path
+) -> None:
+    folder = tmp_path / "test"
+    folder.mkdir()
+    for number, path in enumerate(sorted(photographs.rglob("*.JPEG"))[:3]):
+        (folder / f"{number}.JPEG").write_bytes(path.read_bytes())
+    out = tmp_path / "answers.csv"
+    done = rescli("eval", str(weights["a"]), *NET, "--data", str(folder), "--predictions", str(out))
+    assert "3 images: no labels" in done.out
+    rows = list(csv.reader(out.read_text().splitlines()))
+    assert rows[0][:3] == ["file", "class", "best1"]
+    assert [row[0] for row in rows[1:]] == ["0.JPEG", "1.JPEG", "2.JPEG"]
+    for row in rows[1:]:
+        scores = [float(value) for value in row[7:]]
+        assert sum(scores) == pytest.approx(1, abs=1e-6)
+        assert int(row[2]) == int(np.argmax(scores))
+
+    truth = tmp_path / "truth.txt"
+    truth.write_text("0.JPEG 0\n1.JPEG 0\n2.JPEG 5\n")
+    with_truth = rescli(
+        "eval", str(weights["a"]), *NET, "--data", str(folder), "--truth", str(truth), "--json"
+    ).document
+    assert sum(row["images"] for row in with_truth["classes"]) == 3
+
+
+def test_a_network_of_more_classes_needs_their_list(
+    rescli: Rescli, photographs: Path, weights: dict[str, Path], tmp_path: Path
+) -> None:
+    part = tmp_path / "part" / "val"
+    for name in ("n01", "n04"):
+        (part / name).mkdir(parents=True)
+        (part / name / "0.JPEG").write_bytes((photographs / "val" / name / "0.JPEG").read_bytes())
+    refused = rescli("eval", str(weights["a"]), *NET, "--data", str(part.parent))
+    assert (refused.code, "6 classes apart" in refused.err, "--class-list" in refused.err) == (2, True, True)
+    listed = tmp_path / "synsets.txt"
+    listed.write_text("".join(f"n{number:02}\n" for number in range(CLASSES)))
+    done = rescli("eval", str(weights["a"]), *NET, "--data", str(part.parent), "--class-list", str(listed), "--json")
+    assert [row["name"] for row in done.document["classes"]] == ["n01", "n04"]
+
+
+def test_damaged_images_are_left_out_only_when_asked(
+    rescli: Rescli, photographs: Path, weights: dict[str, Path], tmp_path: Path
+) -> None:
+    folder = tmp_path / "images"
+    folder.mkdir()
+    sources = sorted(photographs.rglob("*.JPEG"))
+    for number in range(2):
+        (folder / f"{number}.JPEG").write_bytes(sources[number].read_bytes())
+    (folder / "0.JPEG").write_bytes(sources[0].read_bytes()[:700])
+    refused = rescli("eval", str(weights["a"]), *NET, "--data", str(folder))
+    assert (refused.code, "0.JPEG: cannot be decoded" in refused.err, "--skip-damaged" in refused.err) == (
+        3,
+        True,
+        True,
+    )
+    done = rescli("eval", str(weights["a"]), *NET, "--data", str(folder), "--skip-damaged", "--json")
+    assert (done.document["images"], done.document["skipped"]) == (1, ["0.JPEG"])
+    assert "left out" in done.err
+    (folder / "1.JPEG").unlink()
+    assert rescli("eval", str(weights["a"]), *NET, "--data", str(folder), "--skip-damaged").code == 3
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--crops", "5"], "5 crops"),
+        (["--scales", "224,x"], "whole numbers"),
+        (["--scales", "224", "--crops", "10"], "no effect"),
+        (["--pooling", "global"], "whole images"),
+        (["--shorter", "200"], "do not fit"),
+        (["--predictions", "scores.txt"], ".h5 or .csv"),
+    ],
+)
+def test_wishes_that_make_no_sense(
+    rescli: Rescli, photographs: Path, weights: dict[str, Path], words: list[str], message: str
+) -> None:
+    done = rescli("eval", str(weights["a"]), *NET, "--data", str(photographs), *words)
+    assert done.code == 2
+    assert message in done.err
+
+
+def test_files_to_test_are_one_or_an_ensemble(rescli: Rescli, weights: dict[str, Path], tmp_path: Path) -> None:
+    a, b = (str(path) for path in weights.values())
+    assert "no file to test" in rescli("eval").err
+    assert "ensemble FILE FILE" in rescli("eval", a, b).err
+    assert "two members" in rescli("eval", "ensemble", a).err
+    assert rescli("eval", "ensemble", a, b, "--net", "resnet18").code == 2
+    nowhere = rescli("eval", a, *NET, "--data", str(tmp_path / "nowhere"))
+    assert (nowhere.code, "cannot be listed" in nowhere.err) == (3, True)
+    assert json.loads(rescli("eval", a, b, "--json").out)["exit_code"] == 2
+
+
+def test_verify_decodes_every_image(rescli: Rescli, photographs: Path, tmp_path: Path) -> None:
+    whole = rescli("data", "verify", "imagenet", "--data", str(photographs), "--json")
+    assert whole.code == 0
+    (split,) = whole.document["splits"]
+    assert {name: split[name] for name in ("name", "classes", "images", "each", "grey", "damaged")} == {
+        "name": "val",
+        "classes": CLASSES,
+        "images": 2 * CLASSES,
+        "each": "2",
+        "grey": 1,
+        "damaged": [],
+    }
+    for folder, name in (("train", "n01"), ("train", "n02"), ("val", "n01")):
+        (tmp_path / folder / name).mkdir(parents=True)
+        (tmp_path / folder / name / "0.JPEG").write_bytes((photographs / "val" / name / "0.JPEG").read_bytes())
+    (tmp_path / "val" / "n01" / "1.JPEG").write_bytes(b"\xff\xd8\xff nothing")
+    broken = rescli("data", "verify", "imagenet", "--data", str(tmp_path))
+    assert broken.code == 3
+    assert "1.JPEG: cannot be decoded" in broken.out
+    assert "different classes: n02" in broken.out
+    assert "and 1 more" in broken.err
+    assert rescli("data", "verify", "imagenet", "--data", str(tmp_path / "none")).code == 3

@@ -1,0 +1,104 @@
+"""Folders of images as they are found in the wild."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from rescli.data.listing import UNKNOWN, list_images, read_classes
+from rescli.errors import DataError, UsageError
+
+
+def touch(*paths: Path) -> None:
+    for path in paths:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"")
+
+
+def test_folders_of_classes_are_numbered_by_name(tmp_path: Path) -> None:
+    val = tmp_path / "val"
+    touch(
+        val / "n02" / "b.JPEG",
+        val / "n02" / "a.jpg",
+        val / "n01" / "c.png",
+        val / "n01" / "notes.txt",
+        val / "n01" / ".x.jpg",
+    )
+    (val / "empty").mkdir()
+    found = list_images(tmp_path, "val")
+    assert found.root == val
+    assert found.files == ("n01/c.png", "n02/a.jpg", "n02/b.JPEG")
+    assert found.labels.tolist() == [0, 1, 1]
+    assert found.classes == ("n01", "n02")
+    assert found.labelled
+    assert list_images(val, "val").files == found.files, "the folder itself will do"
+
+
+def test_a_network_may_know_more_classes_than_the_folder_has(tmp_path: Path) -> None:
+    touch(tmp_path / "n05" / "a.jpg", tmp_path / "n03" / "b.jpg")
+    found = list_images(tmp_path, "val", classes=("n01", "n03", "n05"))
+    assert found.labels.tolist() == [1, 2]
+    assert found.classes == ("n01", "n03", "n05")
+    with pytest.raises(UsageError, match="n05 is not one of the 2"):
+        list_images(tmp_path, "val", classes=("n01", "n03"))
+
+
+def test_the_flat_folder_as_published_with_the_true_classes(tmp_path: Path) -> None:
+    touch(tmp_path / "val" / "2.JPEG", tmp_path / "val" / "1.JPEG")
+    truth = tmp_path / "val.txt"
+    truth.write_text("1.JPEG 3\n2.JPEG 0\n")
+    assert list_images(tmp_path, "val", truth=truth).labels.tolist() == [3, 0]
+    truth.write_text("2.JPEG n01\n1.JPEG n07\n")
+    by_name = list_images(tmp_path, "val", truth=truth)
+    assert (by_name.labels.tolist(), by_name.classes) == ([1, 0], ("n01", "n07"))
+    assert list_images(tmp_path, "val", truth=truth, classes=("n07", "n00", "n01")).labels.tolist() == [0, 2]
+
+
+def test_images_without_labels(tmp_path: Path) -> None:
+    touch(tmp_path / "b.jpg", tmp_path / "a.jpg")
+    found = list_images(tmp_path, "test")
+    assert found.files == ("a.jpg", "b.jpg")
+    assert found.labels.tolist() == [UNKNOWN, UNKNOWN]
+    assert not found.labelled
+
+
+@pytest.mark.parametrize(
+    ("lines", "message"),
+    [
+        ("65\n12\n", "not an image and its class"),
+        ("a.jpg 1\n", "says nothing of b.jpg"),
+        ("a.jpg 1\nb.jpg 9\n", "class 9 of 3"),
+        ("a.jpg x\nb.jpg q\n", "class q is not one of"),
+    ],
+)
+def test_true_classes_that_make_no_sense(tmp_path: Path, lines: str, message: str) -> None:
+    touch(tmp_path / "images" / "a.jpg", tmp_path / "images" / "b.jpg")
+    (tmp_path / "truth.txt").write_text(lines)
+    with pytest.raises((DataError, UsageError), match=message):
+        list_images(tmp_path / "images", "val", truth=tmp_path / "truth.txt", classes=("x", "y", "z"))
+
+
+def test_folders_that_make_no_sense(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="cannot be listed"):
+        list_images(tmp_path / "nowhere", "val")
+    with pytest.raises(DataError, match="holds no images"):
+        list_images(tmp_path, "val")
+    touch(tmp_path / "n01" / "a.jpg", tmp_path / "stray.jpg")
+    with pytest.raises(DataError, match="both in folders"):
+        list_images(tmp_path, "val")
+    (tmp_path / "stray.jpg").unlink()
+    with pytest.raises(UsageError, match="no effect"):
+        list_images(tmp_path, "val", truth=tmp_path / "t.txt")
+
+
+def test_lists_of_classes(tmp_path: Path) -> None:
+    path = tmp_path / "synsets.txt"
+    path.write_text("n01 tench\n\nn02 goldfish, gold fish\n")
+    assert read_classes(path) == ("n01", "n02")
+    path.write_text("n01\nn01\n")
+    with pytest.raises(DataError, match="twice"):
+        read_classes(path)
+    path.write_text("")
+    with pytest.raises(DataError, match="names no classes"):
+        read_classes(path)

@@ -1,0 +1,102 @@
+"""Decoding and views, against torchvision's own transforms."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from torchvision.transforms import CenterCrop, PILToTensor, Resize, TenCrop
+
+from rescli.data.decode import decode, in_parallel
+from rescli.data.pixels import Normalized
+from rescli.data.views import Views, ten
+from rescli.errors import DataError, UsageError
+
+
+def photograph(width: int = 301, height: int = 233, mode: str = "RGB") -> Image.Image:
+    pixels = np.random.default_rng(0).integers(0, 256, (height, width, 3), np.uint8)
+    return Image.fromarray(pixels).convert(mode)
+
+
+@pytest.mark.parametrize("mode", ["RGB", "L", "CMYK", "P", "RGBA", "1"])
+def test_every_kind_of_image_becomes_rgb(tmp_path: Path, mode: str) -> None:
+    path = tmp_path / ("image.tiff" if mode == "CMYK" else "image.png")
+    photograph(mode=mode).save(path)
+    image = decode(path)
+    assert (image.mode, image.size) == ("RGB", (301, 233))
+    assert np.array_equal(np.asarray(image), np.asarray(photograph(mode=mode).convert("RGB")))
+
+
+def test_orientation_in_exif_is_ignored_and_damaged_exif_does_no_harm(tmp_path: Path) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6  # turned by 90 degrees
+    photograph().save(tmp_path / "turned.jpg", exif=exif)
+    assert decode(tmp_path / "turned.jpg").size == (301, 233)
+    photograph().save(tmp_path / "odd.jpg", exif=b"Exif\0\0MM\0*\0\0\0\x08\xff\xff\0\0")
+    assert decode(tmp_path / "odd.jpg").size == (301, 233)
+
+
+def test_damaged_files_are_named(tmp_path: Path) -> None:
+    photograph().save(tmp_path / "whole.jpg")
+    data = (tmp_path / "whole.jpg").read_bytes()
+    for name, content in (("cut.jpg", data[: len(data) // 2]), ("text.jpg", b"no image"), ("empty.jpg", b"")):
+        (tmp_path / name).write_bytes(content)
+        with pytest.raises(DataError, match=name):
+            decode(tmp_path / name)
+    with pytest.raises(DataError, match="is not there"):
+        decode(tmp_path / "none.jpg")
+
+
+@pytest.mark.parametrize(("width", "height"), [(301, 233), (233, 301), (256, 256), (500, 257), (223, 90)])
+def test_crops_are_torchvisions(width: int, height: int) -> None:
+    image = photograph(width, height)
+    resized = Resize(256)(image)
+    (one,) = Views().of(image)
+    assert torch.equal(torch.from_numpy(one[0]), PILToTensor()(CenterCrop(224)(resized)))
+    (many,) = Views(crops=10).of(image)
+    theirs = torch.stack([PILToTensor()(crop) for crop in TenCrop(224)(resized)])
+    assert torch.equal(torch.from_numpy(many), theirs)
+    for shown, scale in zip(Views(scales=(224, 384)).of(image), (224, 384), strict=True):
+        assert torch.equal(torch.from_numpy(shown[0]), PILToTensor()(Resize(scale)(image)))
+
+
+def test_ten_crops_are_five_and_their_mirror_images() -> None:
+    pixels = np.arange(3 * 6 * 8, dtype=np.uint8).reshape(3, 6, 8)
+    crops = ten(pixels, 4)
+    assert np.array_equal(crops[[6, 5, 8, 7, 9]], crops[:5, :, :, ::-1])
+    assert np.array_equal(crops[3], pixels[:, 2:, 4:])
+
+
+@pytest.mark.parametrize(
+    "options", [{"crops": 5}, {"size": 300}, {"scales": (224, 224)}, {"scales": (8,)}, {"scales": (10_000,)}]
+)
+def test_views_that_cannot_be(options: dict[str, int]) -> None:
+    with pytest.raises(UsageError):
+        Views(**options)  # type: ignore[arg-type]
+
+
+def test_results_come_in_order_and_errors_in_turn() -> None:
+    assert list(in_parallel(lambda number: number * number, range(100), workers=3)) == [n * n for n in range(100)]
+
+    def fails(number: int) -> int:
+        if number == 5:
+            raise DataError("five")
+        return number
+
+    going = in_parallel(fails, range(10), workers=2)
+    assert [next(going) for _ in range(5)] == [0, 1, 2, 3, 4]
+    with pytest.raises(DataError, match="five"):
+        next(going)
+
+
+def test_a_mean_image_is_used_at_its_size_and_its_channels_elsewhere() -> None:
+    mean = np.random.default_rng(0).random((4, 4, 3), np.float32)
+    inputs = Normalized(mean, np.full(3, 2.0, np.float32), 255.0)
+    pixels = torch.full((1, 3, 4, 4), 51, dtype=torch.uint8)
+    torch.testing.assert_close(inputs(pixels)[0], (0.2 - torch.from_numpy(mean).permute(2, 0, 1)) / 2)
+    wide = torch.full((1, 3, 4, 5), 51, dtype=torch.uint8)
+    channels = torch.from_numpy(mean).mean((0, 1))[:, None, None]
+    torch.testing.assert_close(inputs(wide)[0], ((0.2 - channels) / 2).expand(3, 4, 5))

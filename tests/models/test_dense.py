@@ -1,0 +1,66 @@
+"""Fully-convolutional nets against the ordinary ones, window by window."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+
+from rescli.models.build import build
+from rescli.models.dense import dense_head
+from rescli.models.names import network
+from tests.models.weights.others import randomized
+
+
+def net_of(name: str) -> Any:
+    torch.manual_seed(0)
+    net = build(network(name, classes=10))
+    return (randomized(net) if not name.startswith("vgg") else net).eval()
+
+
+@pytest.mark.parametrize("name", ["resnet18", "plain18", "resnet50", "vgg16"])
+@pytest.mark.parametrize("pooling", ["windows", "global"])
+@torch.no_grad()
+def test_at_the_size_of_training_it_is_the_ordinary_network(name: str, pooling: str) -> None:
+    net = net_of(name)
+    x = torch.randn(1, 3, 224, 224)
+    scores = dense_head(net, net.features(x), pooling)  # type: ignore[arg-type]
+    assert scores.shape == (1, 10, 1, 1)
+    torch.testing.assert_close(scores[:, :, 0, 0], net(x), rtol=1e-5, atol=1e-5)
+
+
+@torch.no_grad()
+def test_windows_are_the_classifier_at_every_position() -> None:
+    net = net_of("resnet18")
+    maps = torch.randn(2, 512, 9, 8)
+    scores = dense_head(net, maps, "windows")
+    assert scores.shape == (2, 10, 3, 2)
+    for row in range(3):
+        for column in range(2):
+            window = maps[:, :, row : row + 7, column : column + 7].mean((2, 3))
+            torch.testing.assert_close(scores[:, :, row, column], net.fc(window), rtol=1e-4, atol=1e-4)
+    whole = dense_head(net, maps, "global")
+    torch.testing.assert_close(whole[:, :, 0, 0], net.fc(maps.mean((2, 3))), rtol=1e-4, atol=1e-4)
+
+
+@torch.no_grad()
+def test_the_first_fc_layer_of_a_vgg_net_is_a_convolution() -> None:
+    net = net_of("vgg16")
+    maps = torch.randn(1, 512, 8, 7).relu()
+    scores = dense_head(net, maps, "windows")
+    assert scores.shape == (1, 10, 2, 1)
+    lower = net.classifier(maps[:, :, 1:].flatten(1))
+    torch.testing.assert_close(scores[:, :, 1, 0], lower, rtol=1e-4, atol=1e-4)
+
+
+@torch.no_grad()
+def test_a_map_smaller_than_a_window_is_averaged_as_a_whole() -> None:
+    net = net_of("resnet18")
+    maps = torch.randn(1, 512, 5, 6)
+    torch.testing.assert_close(
+        dense_head(net, maps, "windows")[:, :, 0, 0],
+        net.fc(maps.mean((2, 3))),
+        rtol=1e-4,
+        atol=1e-4,
+    )
