@@ -105,16 +105,25 @@ def data(
     pairs: Pairs = 7,
     workers: Workers = 2,
     dataset: Dataset = "synthetic",
+    folder: Annotated[
+        Path | None,
+        option("--data", help="A folder of ImageNet's images: their scale, crop, mirror and colour.", default="none"),
+    ] = None,
     backend: Backend = "auto",
     json: Json = False,
     debug: Debug = False,
 ) -> None:
     """Augmented training batches without a network, beside a DataLoader with PIL transforms."""
-    from rescli.bench.data import measure_data
+    if folder is not None:
+        from rescli.bench.photographs import measure_photographs
 
-    found = measure_data(
-        dataset=dataset, backend=backend, batch_size=batch_size, batches=batches, pairs=pairs, workers=workers
-    )
+        found = measure_photographs(folder, batch_size=batch_size, batches=batches, pairs=pairs, workers=workers)
+    else:
+        from rescli.bench.data import measure_data
+
+        found = measure_data(
+            dataset=dataset, backend=backend, batch_size=batch_size, batches=batches, pairs=pairs, workers=workers
+        )
     _versus([found], json=json)
 
 

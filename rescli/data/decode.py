@@ -7,6 +7,7 @@ import warnings
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
 
@@ -17,6 +18,8 @@ from rescli.errors import DataError
 A = TypeVar("A")
 B = TypeVar("B")
 
+# Damaged EXIF, which nobody reads here. Once for the process: to change the filters for a while is not for threads.
+warnings.filterwarnings("ignore", module=r"PIL\..*")
 # A truncated file is an error, even where another library of the same process has asked for leniency.
 ImageFile.LOAD_TRUNCATED_IMAGES = False
 
@@ -26,10 +29,16 @@ def decode(path: Path) -> Image.Image:
 
     Orientation in EXIF is ignored, as all trainers of these nets do: the data set's own labels and crops know nothing of it.
     """
+    with opened(path) as image:
+        return image.convert("RGB")
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[Image.Image]:
+    """The file, open and not yet decoded; what goes wrong with it in here is a `DataError` that names it."""
     try:
-        with warnings.catch_warnings(), path.open("rb") as file:
-            warnings.simplefilter("ignore")  # damaged EXIF, which nobody reads here
-            return Image.open(file).convert("RGB")
+        with path.open("rb") as file, Image.open(file) as image:
+            yield image
     except FileNotFoundError as error:
         raise DataError(f"{path}: is not there", "Is the folder still the one that was listed?") from error
     except (
@@ -52,14 +61,16 @@ def threads() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def in_parallel(function: Callable[[A], B], items: Iterable[A], *, workers: int) -> Iterator[B]:
-    """Results in the order of `items`, computed by threads a little ahead of whoever takes them. An error is raised in turn."""
+def in_parallel(
+    function: Callable[[A], B], items: Iterable[A], *, workers: int, ahead: int | None = None
+) -> Iterator[B]:
+    """Results in the order of `items`; threads are `ahead` of whoever takes them (8 a thread). An error is raised in turn."""
     with ThreadPoolExecutor(max_workers=workers) as pool:
         waiting: deque[Future[B]] = deque()
         try:
             for item in items:
                 waiting.append(pool.submit(function, item))
-                if len(waiting) > 8 * workers:
+                if len(waiting) > (ahead or 8 * workers):
                     yield waiting.popleft().result()
             while waiting:
                 yield waiting.popleft().result()

@@ -54,8 +54,8 @@ class Order:
         """The plan of epoch 0, 1, ..."""
         assert epoch >= 0, epoch
         # Sorting 64-bit random keys is a uniform shuffle; two equal keys (once in 10^10 epochs) keep the images' order.
-        index = np.argsort(self._words(_ORDER, epoch), kind="stable")
-        words = self._words(_CROPS, epoch)
+        index = np.argsort(self.words(_ORDER, epoch), kind="stable")
+        words = self.words(_CROPS, epoch)
         return EpochPlan(
             index=index.astype(np.int64, copy=False),
             dy=_offset(words & _MASK),
@@ -63,11 +63,14 @@ class Order:
             flip=(words >> np.uint64(63)).astype(np.bool_),
         )
 
-    def _words(self, stream: int, epoch: int) -> npt.NDArray[np.uint64]:
-        """One random word for each image, uint64 [N]. An epoch has 2^192 blocks of the counter to itself."""
+    def words(self, stream: int, epoch: int, *, each: int = 1) -> npt.NDArray[np.uint64]:
+        """`each` random words for each image, uint64 [N * each]. An epoch has 2^192 blocks of the counter to itself.
+
+        Streams are unrelated; 0 and 1 are taken by the order and the crops of CIFAR.
+        """
         key = np.array([self.seed, stream], np.uint64)
         counter = np.array([0, 0, 0, epoch], np.uint64)
-        words: npt.NDArray[np.uint64] = np.random.Philox(key=key, counter=counter).random_raw(self.images)
+        words: npt.NDArray[np.uint64] = np.random.Philox(key=key, counter=counter).random_raw(self.images * each)
         return words
 
 

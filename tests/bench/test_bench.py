@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+import numpy as np
+import pytest
 import torch
+from PIL import Image
 
 from rescli.bench.clock import PeakMemory
 from rescli.bench.limit import matrix_rate
 from rescli.bench.pairs import Duel, Spread, duel
+from rescli.bench.photographs import measure_photographs
 from rescli.bench.plain import PlainLoop
 from rescli.data.read import load
+from rescli.errors import UsageError
 from rescli.models.cifar import cifar_spec
 
 
@@ -50,3 +57,15 @@ def test_the_peak_is_what_was_taken_meanwhile() -> None:
     found = peak.read()
     assert found is None or 100e6 < found < 200e6
     assert len(kept) == 30_000_000
+
+
+def test_photographs_race_for_real(tmp_path: Path) -> None:
+    pixels = np.random.default_rng(0).integers(0, 256, (240, 260, 3), np.uint8)
+    for number in range(6):
+        path = tmp_path / "train" / f"n{number % 2}" / f"{number}.JPEG"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(pixels).save(path)
+    found = measure_photographs(tmp_path, batch_size=4, batches=2, pairs=1, workers=0)
+    assert (found.amount, len(found.duel.ours), found.extra["images"]) == (8, 1, 6)
+    with pytest.raises(UsageError, match="no batch of 7"):
+        measure_photographs(tmp_path, batch_size=7, batches=2, pairs=1, workers=0)

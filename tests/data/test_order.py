@@ -105,5 +105,5 @@ def test_crops_do_not_depend_on_the_order() -> None:
 
 
 def test_equal_keys_keep_the_order_of_the_images(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Order, "_words", lambda self, stream, epoch: np.zeros(self.images, np.uint64))
+    monkeypatch.setattr(Order, "words", lambda self, stream, epoch: np.zeros(self.images, np.uint64))
     assert Order(1000, 0).epoch(0).index.tolist() == list(range(1000))

@@ -11,7 +11,7 @@ from PIL import Image
 from torchvision.transforms import CenterCrop, PILToTensor, Resize, TenCrop
 
 from rescli.data.decode import decode, in_parallel
-from rescli.data.pixels import Normalized
+from rescli.data.pixels import ColourInputs, Normalized
 from rescli.data.views import Views, ten
 from rescli.errors import DataError, UsageError
 
@@ -30,6 +30,9 @@ def test_every_kind_of_image_becomes_rgb(tmp_path: Path, mode: str) -> None:
     assert np.array_equal(np.asarray(image), np.asarray(photograph(mode=mode).convert("RGB")))
 
 
+@pytest.mark.filterwarnings(
+    "ignore::UserWarning:PIL"
+)  # decode.py does this for the process; pytest has filters of its own
 def test_orientation_in_exif_is_ignored_and_damaged_exif_does_no_harm(tmp_path: Path) -> None:
     exif = Image.Exif()
     exif[0x0112] = 6  # turned by 90 degrees
@@ -100,3 +103,16 @@ def test_a_mean_image_is_used_at_its_size_and_its_channels_elsewhere() -> None:
     wide = torch.full((1, 3, 4, 5), 51, dtype=torch.uint8)
     channels = torch.from_numpy(mean).mean((0, 1))[:, None, None]
     torch.testing.assert_close(inputs(wide)[0], ((0.2 - channels) / 2).expand(3, 4, 5))
+
+
+def test_training_inputs_have_their_colours_shifted() -> None:
+    random = np.random.default_rng(0)
+    mean = torch.from_numpy(random.random((8, 8, 3), np.float32))
+    pixels = torch.from_numpy(random.integers(0, 256, (3, 8, 8, 3), np.uint8))
+    colour = torch.from_numpy(random.random((3, 3), np.float32))
+    inputs = ColourInputs(mean, 4)
+    expected = (pixels.double() / 255 - mean + colour[:, None, None]).float().permute(0, 3, 1, 2)
+    found = inputs(pixels, colour)
+    torch.testing.assert_close(found, expected, rtol=0, atol=1e-6)
+    assert found.is_contiguous(memory_format=torch.channels_last)
+    torch.testing.assert_close(inputs(pixels[:2], colour[:2]), expected[:2], rtol=0, atol=1e-6)

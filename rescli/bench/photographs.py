@@ -1,0 +1,111 @@
+"""ImageNet's training images without a network: our threads beside ImageFolder and DataLoader, with the same augmentation."""
+
+from __future__ import annotations
+
+import itertools
+import random
+from collections.abc import Iterator
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+import torch
+from PIL import Image
+from torch import Tensor
+from torch.utils.data import DataLoader
+from torchvision.datasets import ImageFolder
+from torchvision.transforms import Compose, RandomCrop, RandomHorizontalFlip, Resize, ToTensor
+
+from rescli.bench.pairs import duel
+from rescli.bench.versus import Versus
+from rescli.data.decode import threads
+from rescli.data.listing import list_images
+from rescli.data.order import Order
+from rescli.data.pixels import ColourInputs
+from rescli.data.scaled import COLOUR_STD, EIGENVALUES, EIGENVECTORS, LONGEST, SHORTEST, scaled_plan, training_batches
+from rescli.errors import UsageError
+
+SIZE = 224
+
+
+def measure_photographs(folder: Path, *, batch_size: int, batches: int, pairs: int, workers: int) -> Versus:
+    """Images a second, from files to float32 [n, 3, 224, 224] in memory. Raises `DataError` and `UsageError`."""
+    listing = list_images(folder, "train")
+    if not listing.classes:
+        raise UsageError(f"{listing.root} is not sorted into classes", "ImageFolder needs train/WNID/*.JPEG.")
+    if len(listing) < batch_size:
+        raise UsageError(f"{listing.root} has {len(listing)} images: no batch of {batch_size}", "Choose --batch-size.")
+    mean = torch.full((SIZE, SIZE, 3), 0.45)
+    ours, theirs = _ours(listing.root, batch_size, workers, mean), _theirs(listing.root, batch_size, workers, mean)
+    return Versus(
+        what=f"batches of {batch_size} photographs",
+        amount=batches * batch_size,
+        unit="images/s",
+        duel=duel(lambda: _seconds(ours, batches), lambda: _seconds(theirs, batches), pairs=pairs),
+        rival=f"ImageFolder, DataLoader, {workers} workers",
+        extra={"folder": str(listing.root), "images": len(listing), "threads": workers or threads()},
+    )
+
+
+def _seconds(batches: Iterator[Tensor], number: int) -> float:
+    start = perf_counter()
+    for x in itertools.islice(batches, number):
+        assert x.shape[1:] == (3, SIZE, SIZE)
+    return perf_counter() - start
+
+
+def _ours(root: Path, batch_size: int, workers: int, mean: Tensor) -> Iterator[Tensor]:
+    listing = list_images(root, "train")
+    paths = [root / file for file in listing.files]
+    order, inputs = Order(len(paths), 0), ColourInputs(mean, batch_size)
+    for epoch in itertools.count():
+        plan = scaled_plan(order, epoch)
+        made = training_batches(paths, plan, batch=batch_size, size=SIZE, workers=workers or threads())
+        for pixels, colour, _ in made:
+            if len(pixels) == batch_size:
+                yield inputs(torch.from_numpy(pixels), torch.from_numpy(colour))
+
+
+class _RandomScale:
+    """As people write it."""
+
+    def __call__(self, image: Image.Image) -> Any:
+        return Resize(random.randint(SHORTEST, LONGEST))(image)  # noqa: S311
+
+
+class _Lighting:
+    """As people write it: PCA colour augmentation on a tensor in 0..1."""
+
+    def __init__(self) -> None:
+        self.values, self.vectors = torch.tensor(EIGENVALUES).float(), torch.tensor(EIGENVECTORS).float()
+
+    def __call__(self, image: Tensor) -> Tensor:
+        alpha = torch.randn(3) * COLOUR_STD
+        return image + (self.vectors @ (alpha * self.values)).view(3, 1, 1)
+
+
+class _MeanImage:
+    """Subtract the per-pixel mean."""
+
+    def __init__(self, mean: Tensor) -> None:
+        self.mean = mean.permute(2, 0, 1).contiguous()
+
+    def __call__(self, image: Tensor) -> Tensor:
+        return image - self.mean
+
+
+def _theirs(root: Path, batch_size: int, workers: int, mean: Tensor) -> Iterator[Tensor]:
+    transform = Compose(
+        [_RandomScale(), RandomCrop(SIZE), RandomHorizontalFlip(), ToTensor(), _Lighting(), _MeanImage(mean)]
+    )
+    loader: DataLoader[Any] = DataLoader(
+        ImageFolder(str(root), transform=transform),
+        batch_size=batch_size,
+        shuffle=True,
+        drop_last=True,
+        num_workers=workers,
+        persistent_workers=workers > 0,
+    )
+    while True:
+        for x, _ in loader:
+            yield x

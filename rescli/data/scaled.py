@@ -1,0 +1,143 @@
+"""Augmentation of ImageNet's training images (Sec. 3.4): scale, crop, mirror, and colour.
+
+"The image is resized with its shorter side randomly sampled in [256, 480] for scale augmentation. A 224x224 crop is randomly
+sampled from an image or its horizontal flip, with the per-pixel mean subtracted. The standard color augmentation in [21] is
+used." What happens to each image follows from the seed and the epoch alone, as in `data.order`: not from the number of threads.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+from rescli.data.decode import in_parallel, opened
+from rescli.data.order import Order
+
+SHORTEST, LONGEST = 256, 480
+"""Shorter sides, in pixels; both ends are drawn."""
+
+EIGENVALUES = np.array([0.2175, 0.0188, 0.0045])
+"""Of the covariance of ImageNet's RGB values in 0..1 ([21]); not their square roots."""
+EIGENVECTORS = np.array([[-0.5675, 0.7192, 0.4009], [-0.5808, -0.0045, -0.8140], [-0.5836, -0.6948, 0.4203]])
+"""In columns."""
+COLOUR_STD = 0.1
+
+_SCALE, _PLACE, _ALPHA = 2, 3, 4  # streams of random words; 0 and 1 are those of `Order` itself
+_BITS, _MASK = np.uint64(31), np.uint64(2**31 - 1)
+
+
+@dataclass(frozen=True, eq=False)
+class ScaledPlan:
+    """Row i says what the i-th image of an epoch is.
+
+    `index` int64 [N] is a permutation of the images; `shorter` int64 [N] the shorter side it is resized to; `down` and
+    `across` int64 [N], in 0..2^31 - 1, say how far the crop is down and across in what room there is; `flip` bool [N];
+    `colour` float32 [N, 3] is added to red, green and blue in 0..1.
+    """
+
+    index: npt.NDArray[np.int64]
+    shorter: npt.NDArray[np.int64]
+    down: npt.NDArray[np.int64]
+    across: npt.NDArray[np.int64]
+    flip: npt.NDArray[np.bool_]
+    colour: npt.NDArray[np.float32]
+
+
+def scaled_plan(order: Order, epoch: int) -> ScaledPlan:
+    """The plan of epoch 0, 1, ..."""
+    scale, place = order.words(_SCALE, epoch), order.words(_PLACE, epoch)
+    span = np.uint64(LONGEST - SHORTEST + 1)
+    return ScaledPlan(
+        index=order.epoch(epoch).index,
+        shorter=SHORTEST + (((scale & _MASK) * span) >> _BITS).astype(np.int64),
+        down=(place & _MASK).astype(np.int64),
+        across=((place >> _BITS) & _MASK).astype(np.int64),
+        flip=(place >> np.uint64(63)).astype(np.bool_),
+        colour=colour_shifts(_normal(order, epoch)),
+    )
+
+
+def colour_shifts(alpha: npt.NDArray[np.float64]) -> npt.NDArray[np.float32]:
+    """V (alpha * lambda) for each row of `alpha` [N, 3], as float32 [N, 3] in units of the white level."""
+    shifts: npt.NDArray[np.float32] = (alpha * EIGENVALUES @ EIGENVECTORS.T).astype(np.float32)
+    return shifts
+
+
+def training_view(path: Path, shorter: int, down: int, across: int, flip: bool, size: int) -> npt.NDArray[np.uint8]:
+    """The crop, uint8 [size, size, 3], of one image. Raises `DataError` for a damaged file.
+
+    Only the part that is kept is resized: the same pixels, to a level or so, as if all had been. A JPEG that is more than twice
+    as large as needed is decoded at 1/2, 1/4 or 1/8, as its format allows.
+    """
+    with opened(path) as image:
+        width, height = image.size
+        scale = shorter / min(width, height)
+        image.draft("RGB", (int(width * scale) + 1, int(height * scale) + 1))
+        pixels = image.convert("RGB")
+    wide, high = _resized(width, height, shorter)
+    left, top = (across * (wide - size + 1)) >> 31, (down * (high - size + 1)) >> 31
+    x, y = pixels.width / wide, pixels.height / high
+    box = (left * x, top * y, min((left + size) * x, pixels.width), min((top + size) * y, pixels.height))
+    crop = np.asarray(pixels.resize((size, size), Image.Resampling.BILINEAR, box=box))
+    return crop[:, ::-1] if flip else crop
+
+
+def training_batches(
+    paths: Sequence[Path], plan: ScaledPlan, *, batch: int, size: int, workers: int, start: int = 0
+) -> Iterator[tuple[npt.NDArray[np.uint8], npt.NDArray[np.float32], npt.NDArray[np.int64]]]:
+    """An epoch from row `start` on: crops uint8 [n, size, size, 3], colours float32 [n, 3], numbers of the images int64 [n].
+
+    Threads decode ahead of whoever takes them. The last batch is a short one.
+    """
+
+    def rows(first: int) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.float32], npt.NDArray[np.int64]]:
+        some = slice(first, min(first + batch, len(plan.index)))
+        return pixels[first], plan.colour[some], plan.index[some]
+
+    def one(row: int) -> None:
+        first = start + (row - start) // batch * batch
+        pixels[first][row - first] = training_view(
+            paths[plan.index[row]],
+            int(plan.shorter[row]),
+            int(plan.down[row]),
+            int(plan.across[row]),
+            bool(plan.flip[row]),
+            size,
+        )
+
+    pixels: dict[int, npt.NDArray[np.uint8]] = {}
+
+    def announced() -> Iterator[int]:
+        for row in range(start, len(plan.index)):
+            if (row - start) % batch == 0:
+                pixels[row] = np.empty((min(batch, len(plan.index) - row), size, size, 3), np.uint8)
+            yield row
+
+    done = in_parallel(one, announced(), workers=workers, ahead=2 * batch)
+    for first in range(start, len(plan.index), batch):
+        for _ in range(min(batch, len(plan.index) - first)):
+            next(done)
+        yield rows(first)
+        del pixels[first]
+
+
+def _resized(width: int, height: int, shorter: int) -> tuple[int, int]:
+    """Both sides after resizing, as torchvision rounds them."""
+    if width <= height:
+        return shorter, int(shorter * height / width)
+    return int(shorter * width / height), shorter
+
+
+def _normal(order: Order, epoch: int) -> npt.NDArray[np.float64]:
+    """Normal numbers with mean 0 and standard deviation 0.1, float64 [N, 3], by Box and Muller from raw words."""
+    words = order.words(_ALPHA, epoch, each=4).reshape(-1, 2, 2)
+    uniform = ((words >> np.uint64(11)).astype(np.float64) + 0.5) / 2.0**53  # in (0, 1)
+    radius, angle = np.sqrt(-2 * np.log(uniform[..., 0])), 2 * np.pi * uniform[..., 1]
+    both = np.stack([radius * np.cos(angle), radius * np.sin(angle)], axis=-1).reshape(-1, 4)
+    normal: npt.NDArray[np.float64] = COLOUR_STD * both[:, :3]
+    return normal

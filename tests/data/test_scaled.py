@@ -1,0 +1,117 @@
+"""The augmentation of ImageNet's training images: distributions, the pixels themselves, and who decodes them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from rescli.data.order import Order
+from rescli.data.scaled import (
+    COLOUR_STD,
+    EIGENVALUES,
+    EIGENVECTORS,
+    LONGEST,
+    SHORTEST,
+    ScaledPlan,
+    colour_shifts,
+    scaled_plan,
+    training_batches,
+    training_view,
+)
+from rescli.errors import DataError
+
+PLAN = scaled_plan(Order(200_000, 7), 3)
+
+
+def image(folder: Path, name: str, width: int, height: int) -> Path:
+    """Smooth colours, as photographs have them."""
+    coarse = np.random.default_rng(width).integers(0, 256, (9, 12, 3), np.uint8)
+    path = folder / name
+    Image.fromarray(coarse).resize((width, height), Image.Resampling.BICUBIC).save(path, quality=95)
+    return path
+
+
+def test_shorter_sides_are_uniform_integers_with_both_ends() -> None:
+    counts = np.bincount(PLAN.shorter - SHORTEST)
+    assert (len(counts), PLAN.shorter.min(), PLAN.shorter.max()) == (LONGEST - SHORTEST + 1, 256, 480)
+    expected = len(PLAN.shorter) / len(counts)
+    chi_squared = float(((counts - expected) ** 2 / expected).sum())
+    assert chi_squared < 300, "224 degrees of freedom: above 300 in 5 of 10,000 cases"
+
+
+def test_every_image_once_half_of_them_mirrored_and_nothing_hangs_together() -> None:
+    assert np.array_equal(np.sort(PLAN.index), np.arange(200_000))
+    assert abs(PLAN.flip.mean() - 0.5) < 0.005
+    columns = [PLAN.shorter, PLAN.down, PLAN.across, PLAN.flip, PLAN.colour[:, 0], PLAN.index]
+    assert np.abs(np.corrcoef(np.stack(columns)) - np.eye(6)).max() < 0.012
+    again, later = scaled_plan(Order(200_000, 7), 3), scaled_plan(Order(200_000, 7), 4)
+    assert np.array_equal(PLAN.colour, again.colour)
+    assert not np.array_equal(PLAN.colour, later.colour)
+
+
+def test_colours_vary_along_the_principal_components() -> None:
+    """The covariance of V (alpha * lambda) is V diag((0.1 lambda)^2) V^T; one draw by hand."""
+    one = colour_shifts(np.array([[0.1, -0.2, 0.05]]))[0]
+    red = 0.1 * 0.2175 * -0.5675 + -0.2 * 0.0188 * 0.7192 + 0.05 * 0.0045 * 0.4009
+    assert one[0] == pytest.approx(red, rel=1e-5)
+    expected = EIGENVECTORS @ np.diag((COLOUR_STD * EIGENVALUES) ** 2) @ EIGENVECTORS.T
+    np.testing.assert_allclose(np.cov(PLAN.colour.T), expected, rtol=0.02, atol=1e-8)
+    assert np.abs(PLAN.colour.mean(0)).max() < 1e-4
+    along = PLAN.colour @ EIGENVECTORS[:, 0] / (COLOUR_STD * EIGENVALUES[0])
+    assert np.mean(np.abs(along) < 1) == pytest.approx(0.6827, abs=0.005)
+    assert np.mean(np.abs(along) < 2) == pytest.approx(0.9545, abs=0.005)
+
+
+@pytest.mark.parametrize(("width", "height"), [(300, 224), (224, 300), (500, 375), (1000, 800), (256, 256)])
+@pytest.mark.parametrize("place", [0, 2**30, 2**31 - 1])
+def test_a_part_that_is_resized_is_that_part_of_the_whole(tmp_path: Path, width: int, height: int, place: int) -> None:
+    path = image(tmp_path, "image.png", width, height)
+    for shorter in (256, 331, 480):
+        found = training_view(path, shorter, place, place, False, 224).astype(int)
+        wide, high = (
+            (shorter, int(shorter * height / width)) if width <= height else (int(shorter * width / height), shorter)
+        )
+        whole = np.asarray(Image.open(path).resize((wide, high), Image.Resampling.BILINEAR)).astype(int)
+        left, top = place * (wide - 224 + 1) >> 31, place * (high - 224 + 1) >> 31
+        if place == 2**31 - 1:
+            assert (left, top) == (wide - 224, high - 224), "the last place is the last there is"
+        difference = np.abs(found - whole[top : top + 224, left : left + 224])
+        assert difference.max() <= 2, "each of two passes rounds"
+        assert difference.mean() < 0.1
+        mirrored = training_view(path, shorter, place, place, True, 224)
+        assert np.array_equal(mirrored, found[:, ::-1])
+
+
+def test_a_large_jpeg_is_decoded_small(tmp_path: Path) -> None:
+    path = image(tmp_path, "large.jpg", 2400, 1800)
+    found = training_view(path, 256, 2**30, 2**30, False, 224).astype(int)
+    whole = np.asarray(Image.open(path).resize((341, 256), Image.Resampling.BILINEAR)).astype(int)
+    left, top = (341 - 224 + 1) // 2, (256 - 224 + 1) // 2
+    difference = np.abs(found - whole[top : top + 224, left : left + 224])
+    assert difference.mean() < 1
+    assert difference.max() < 12
+
+
+def test_batches_do_not_depend_on_the_number_of_threads(tmp_path: Path) -> None:
+    paths = [image(tmp_path, f"{number}.jpg", 230 + 10 * number, 260) for number in range(11)]
+    plan = scaled_plan(Order(len(paths), 0), 0)
+    one, three = (list(training_batches(paths, plan, batch=4, size=224, workers=n)) for n in (1, 3))
+    assert [len(pixels) for pixels, _, _ in one] == [4, 4, 3]
+    for ours, others in zip(one, three, strict=True):
+        assert np.array_equal(ours[0], others[0])
+        assert np.array_equal(ours[1], others[1])
+        assert np.array_equal(ours[2], others[2])
+    rest = list(training_batches(paths, plan, batch=4, size=224, workers=2, start=4))
+    assert np.array_equal(rest[0][0], one[1][0]), "to go on in the middle of an epoch"
+    assert np.array_equal(np.concatenate([index for _, _, index in one]), plan.index)
+
+
+def test_a_damaged_image_is_named(tmp_path: Path) -> None:
+    path = image(tmp_path, "whole.jpg", 300, 300)
+    path.write_bytes(path.read_bytes()[:2000])
+    plan: ScaledPlan = scaled_plan(Order(1, 0), 0)
+    with pytest.raises(DataError, match=r"whole\.jpg: cannot be decoded"):
+        next(training_batches([path], plan, batch=1, size=224, workers=1))
