@@ -23,7 +23,10 @@ UNKNOWN = -1
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Listing:
-    """Images by name. `files` are relative to `root`; `labels` int64 [N] are numbers of `classes`, or `UNKNOWN`."""
+    """Images by name. `files` are relative to `root`; `labels` int64 [N] are numbers of `classes`, or `UNKNOWN`.
+
+    `classes` is empty where nothing names them.
+    """
 
     root: Path
     files: tuple[str, ...]
@@ -129,12 +132,10 @@ def _flat(folder: Path, files: list[str], truth: Path | None, classes: Sequence[
             f"{truth}: says nothing of {missing[0]} ({len(missing)} of {len(files)} images)", "Is it the right file?"
         )
     values = [said[name] for name in files]
-    if all(value.isdigit() for value in values):
-        numbers = np.array([int(value) for value in values], np.int64)
-        count = len(classes) if classes is not None else int(numbers.max()) + 1
-        if numbers.max() >= count:
-            raise DataError(f"{truth}: class {numbers.max()} of {count}", "Classes are counted from 0.")
-        names = tuple(classes) if classes is not None else tuple(str(number) for number in range(count))
+    if all(value.isdigit() for value in values):  # how many classes there are, and their names, it does not say
+        numbers, names = np.array([int(value) for value in values], np.int64), tuple(classes or ())
+        if names and numbers.max() >= len(names):
+            raise DataError(f"{truth}: class {numbers.max()} of {len(names)}", "Classes are counted from 0.")
         return Listing(root=folder, files=tuple(files), labels=numbers, classes=names)
     names = tuple(classes) if classes is not None else tuple(sorted(set(values)))
     number = {name: label for label, name in enumerate(names)}

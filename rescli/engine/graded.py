@@ -46,7 +46,7 @@ class Graded:
         """Name, images, wrong predictions and top-1 error in % of each class that has images."""
         if not self.labelled:
             return []
-        wrong, labels, names = ranks(self.predictions) >= 1, self.predictions.labels, self.predictions.classes
+        wrong, labels, names = ranks(self.predictions) >= 1, self.predictions.labels, names_of(self.predictions)
         counts = [
             (number, int((labels == number).sum()), int(wrong[labels == number].sum())) for number in np.unique(labels)
         ]
@@ -68,6 +68,11 @@ class Graded:
                 for name, images, errors, error in self.by_class()
             ],
         }
+
+
+def names_of(made: Predictions) -> tuple[str, ...]:
+    """Of the classes; their numbers where nothing names them."""
+    return made.classes or tuple(str(number) for number in range(made.scores.shape[1]))
 
 
 def ranks(made: Predictions) -> npt.NDArray[np.int64]:
@@ -111,7 +116,7 @@ def as_csv(made: Predictions) -> bytes:
     """A line for each image: its name, its true class (or nothing), the five best classes, and all scores."""
     text = io.StringIO()
     lines = csv.writer(text, lineterminator="\n")
-    names = made.classes or tuple(str(number) for number in range(made.scores.shape[1]))
+    names = names_of(made)
     best = np.argsort(-made.scores, axis=1, kind="stable")[:, :5]
     lines.writerow(
         ["file", "class", *(f"best{k + 1}" for k in range(best.shape[1])), *(f"score:{name}" for name in names)]

@@ -56,18 +56,8 @@ def is_imagenet(spec: Spec) -> bool:
     return not isinstance(spec, NetworkSpec) or spec.stem.pool is not None
 
 
-def predict(
-    bundles: Sequence[tuple[Path, Bundle]], asked: Trial, observer: Observer | None = None
-) -> list[Predictions]:
-    """Predictions of each of the networks; every image is decoded once for all of them.
-
-    Raises `DataError` for images that cannot be read, `BackendError`, and `UsageError` where network and images do not fit.
-    """
-    return _run(bundles, asked, observer or Silent())[0]
-
-
 def grade(path: Path, bundle: Bundle, asked: Trial, observer: Observer | None = None) -> Graded:
-    """One network."""
+    """One network. Raises `DataError` for damaged images, `BackendError`, and `UsageError` for what does not fit."""
     made, skipped, rate = _run([(path, bundle)], asked, observer or Silent())
     return _graded(made[0], asked, skipped, rate)
 
@@ -162,6 +152,11 @@ def _check(path: Path, spec: Spec, listing: Listing) -> None:
         raise UsageError(
             f"{path} tells {spec.classes} classes apart; {listing.root} has {len(listing.classes)}",
             "Name all classes of the network in its order, a folder's name a line: --class-list FILE.",
+        )
+    if len(listing) and int(listing.labels.max()) >= spec.classes:
+        raise UsageError(
+            f"{path} tells {spec.classes} classes apart; there are images of class {int(listing.labels.max())}",
+            "Classes are counted from 0. Is it the right --truth?",
         )
 
 

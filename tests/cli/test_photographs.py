@@ -165,11 +165,14 @@ def test_images_without_labels_and_the_file_for_a_server(
         assert int(row[2]) == int(np.argmax(scores))
 
     truth = tmp_path / "truth.txt"
-    truth.write_text("0.JPEG 0\n1.JPEG 0\n2.JPEG 5\n")
+    truth.write_text("0.JPEG 0\n1.JPEG 0\n2.JPEG 4\n")
     with_truth = rescli(
         "eval", str(weights["a"]), *NET, "--data", str(folder), "--truth", str(truth), "--json"
     ).document
-    assert sum(row["images"] for row in with_truth["classes"]) == 3
+    assert [(row["name"], row["images"]) for row in with_truth["classes"]] == [("0", 2), ("4", 1)]
+    truth.write_text("0.JPEG 0\n1.JPEG 0\n2.JPEG 6\n")
+    beyond = rescli("eval", str(weights["a"]), *NET, "--data", str(folder), "--truth", str(truth))
+    assert (beyond.code, "images of class 6" in beyond.err) == (2, True)
 
 
 def test_a_network_of_more_classes_needs_their_list(
