@@ -102,6 +102,10 @@ def _record(path: Path, header: Header, tree: dict[str, Any]) -> RunRecord:
             f"{path}: holds a network's weights, not a run",
             f"`rescli eval {path}` and `rescli build --weights {path}` take it.",
         )
+    if tree.get("@kind") == "predictions":
+        raise ForeignFile(
+            f"{path}: holds saved predictions, not a run", f"`rescli eval {path}` and `rescli eval ensemble` take it."
+        )
     try:
         checkpoint = tree.get("checkpoint", {"model": {}, "momentum": {}})
         if tree["@status"] not in STATUSES:

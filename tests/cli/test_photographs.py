@@ -144,6 +144,9 @@ def test_an_ensemble_is_the_mean_of_the_saved_predictions(
     assert mixed["top5_error"] == now["top5_error"]
     alone = rescli("eval", saved[0], "--json").document
     assert alone["images"] == 2 * CLASSES
+    for command in (("runs", "show"), ("runs", "verify"), ("build", "--weights"), ("analyze", "table6")):
+        refused = rescli(*command, saved[0])
+        assert (refused.code, "saved predictions, not a run" in refused.err) == (4, True), command
 
 
 def test_images_without_labels_and_the_file_for_a_server(
