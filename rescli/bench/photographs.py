@@ -19,10 +19,11 @@ from torchvision.transforms import Compose, RandomCrop, RandomHorizontalFlip, Re
 from rescli.bench.pairs import duel
 from rescli.bench.versus import Versus
 from rescli.data.decode import threads
-from rescli.data.listing import list_images
+from rescli.data.listing import Photographs, list_images
 from rescli.data.order import Order
 from rescli.data.pixels import ColourInputs
-from rescli.data.scaled import COLOUR_STD, EIGENVALUES, EIGENVECTORS, LONGEST, SHORTEST, scaled_plan, training_batches
+from rescli.data.scaled import COLOUR_STD, EIGENVALUES, EIGENVECTORS, LONGEST, SHORTEST, Augmentation
+from rescli.data.stream import training_batches
 from rescli.errors import UsageError
 
 SIZE = 224
@@ -36,7 +37,7 @@ def measure_photographs(folder: Path, *, batch_size: int, batches: int, pairs: i
     if len(listing) < batch_size:
         raise UsageError(f"{listing.root} has {len(listing)} images: no batch of {batch_size}", "Choose --batch-size.")
     mean = torch.full((SIZE, SIZE, 3), 0.45)
-    ours, theirs = _ours(listing.root, batch_size, workers, mean), _theirs(listing.root, batch_size, workers, mean)
+    ours, theirs = _ours(listing, batch_size, workers, mean), _theirs(listing.root, batch_size, workers, mean)
     return Versus(
         what=f"batches of {batch_size} photographs",
         amount=batches * batch_size,
@@ -54,16 +55,11 @@ def _seconds(batches: Iterator[Tensor], number: int) -> float:
     return perf_counter() - start
 
 
-def _ours(root: Path, batch_size: int, workers: int, mean: Tensor) -> Iterator[Tensor]:
-    listing = list_images(root, "train")
-    paths = [root / file for file in listing.files]
-    order, inputs = Order(len(paths), 0), ColourInputs(mean, batch_size)
-    for epoch in itertools.count():
-        plan = scaled_plan(order, epoch)
-        made = training_batches(paths, plan, batch=batch_size, size=SIZE, workers=workers or threads())
-        for pixels, colour, _ in made:
-            if len(pixels) == batch_size:
-                yield inputs(torch.from_numpy(pixels), torch.from_numpy(colour))
+def _ours(images: Photographs, batch_size: int, workers: int, mean: Tensor) -> Iterator[Tensor]:
+    inputs, order = ColourInputs(mean, batch_size), Order(len(images), 0)
+    for made in training_batches(images, order, Augmentation(), batch=batch_size, workers=workers or threads()):
+        if len(made.labels) == batch_size:
+            yield inputs(torch.from_numpy(made.pixels), torch.from_numpy(made.colour))
 
 
 class _RandomScale:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 import warnings
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
-from typing import TypeVar
+from typing import IO, TypeVar
 
 from PIL import Image, ImageFile
 
@@ -24,29 +24,40 @@ warnings.filterwarnings("ignore", module=r"PIL\..*")
 ImageFile.LOAD_TRUNCATED_IMAGES = False
 
 
-def decode(path: Path) -> Image.Image:
-    """The image as RGB, whatever it was (grey, CMYK, a palette). Raises `DataError` for a damaged file.
+def decode(image: AbstractContextManager[Image.Image]) -> Image.Image:
+    """The image as RGB, whatever it was (grey, CMYK, a palette). Raises `DataError` where it is damaged.
 
     Orientation in EXIF is ignored, as all trainers of these nets do: the data set's own labels and crops know nothing of it.
     """
-    with opened(path) as image:
-        return image.convert("RGB")
+    with image as found:
+        return found.convert("RGB")
 
 
 @contextmanager
 def opened(path: Path) -> Iterator[Image.Image]:
     """The file, open and not yet decoded; what goes wrong with it in here is a `DataError` that names it."""
     try:
-        with path.open("rb") as file, Image.open(file) as image:
-            yield image
+        file = path.open("rb")
     except FileNotFoundError as error:
         raise DataError(f"{path}: is not there", "Is the folder still the one that was listed?") from error
-    except (
-        Exception
-    ) as error:  # the decoders raise what they like: OSError, SyntaxError, struct.error, DecompressionBombError
-        raise DataError(
-            f"{path}: cannot be decoded: {error}", "Fetch it anew, or leave it out with --skip-damaged."
-        ) from error
+    except OSError as error:
+        raise _undecodable(path, error) from error
+    with file, opened_stream(file, path) as image:
+        yield image
+
+
+@contextmanager
+def opened_stream(file: IO[bytes], name: Path | str) -> Iterator[Image.Image]:
+    """An image from an open file or from memory, not yet decoded; what goes wrong with it in here is a `DataError`."""
+    try:
+        with Image.open(file) as image:
+            yield image
+    except Exception as error:  # the decoders raise what they like: OSError, SyntaxError, struct.error, ...
+        raise _undecodable(name, error) from error
+
+
+def _undecodable(name: Path | str, error: Exception) -> DataError:
+    return DataError(f"{name}: cannot be decoded: {error}", "Fetch it anew, or leave it out with --skip-damaged.")
 
 
 def is_grey(image: Image.Image) -> bool:
@@ -63,7 +74,7 @@ def threads() -> int:
 
 def in_parallel(
     function: Callable[[A], B], items: Iterable[A], *, workers: int, ahead: int | None = None
-) -> Iterator[B]:
+) -> Generator[B, None, None]:
     """Results in the order of `items`; threads are `ahead` of whoever takes them (8 a thread). An error is raised in turn."""
     with ThreadPoolExecutor(max_workers=workers) as pool:
         waiting: deque[Future[B]] = deque()

@@ -8,12 +8,16 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
+from PIL import Image
 
+from rescli.data.decode import opened
 from rescli.errors import DataError, UsageError
 
 EXTENSIONS = frozenset({".jpeg", ".jpg", ".png", ".bmp", ".ppm", ".webp", ".tif", ".tiff"})
@@ -21,12 +25,42 @@ UNKNOWN = -1
 """The label of an image whose class nobody said."""
 
 
+class Photographs(Protocol):
+    """Images by name, wherever they are: in folders (`Listing`) or in one file (`data.packed`).
+
+    `files` are their names, `root` is where they are (for messages); `labels` int64 [N] are numbers of `classes`, or
+    `UNKNOWN`. `classes` is empty where nothing names them.
+    """
+
+    @property
+    def root(self) -> Path:
+        """Where they are."""
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """The name of each."""
+
+    @property
+    def labels(self) -> npt.NDArray[np.int64]:
+        """The class of each."""
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Names of the classes."""
+
+    @property
+    def labelled(self) -> bool:
+        """Whether every class is known."""
+
+    def __len__(self) -> int: ...
+
+    def opened(self, row: int) -> AbstractContextManager[Image.Image]:
+        """Image `row`, open and not yet decoded; what goes wrong in the `with` block is a `DataError` that names it."""
+
+
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Listing:
-    """Images by name. `files` are relative to `root`; `labels` int64 [N] are numbers of `classes`, or `UNKNOWN`.
-
-    `classes` is empty where nothing names them.
-    """
+    """`Photographs` in files of their own. `files` are relative to `root`."""
 
     root: Path
     files: tuple[str, ...]
@@ -35,6 +69,10 @@ class Listing:
 
     def __len__(self) -> int:
         return len(self.files)
+
+    def opened(self, row: int) -> AbstractContextManager[Image.Image]:
+        """The file, open and not yet decoded; what goes wrong in the `with` block is a `DataError` that names it."""
+        return opened(self.root / self.files[row])
 
     @property
     def labelled(self) -> bool:

@@ -7,15 +7,13 @@ used." What happens to each image follows from the seed and the epoch alone, as 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from rescli.data.decode import in_parallel, opened
 from rescli.data.order import Order
 
 SHORTEST, LONGEST = 256, 480
@@ -48,17 +46,37 @@ class ScaledPlan:
     colour: npt.NDArray[np.float32]
 
 
-def scaled_plan(order: Order, epoch: int) -> ScaledPlan:
+@dataclass(frozen=True, kw_only=True)
+class Augmentation:
+    """What is done to training images. Sizes in pixels; the defaults are the paper's.
+
+    The shorter side is drawn from `shortest` to `longest`, both ends included; crops are of `size`.
+    """
+
+    size: int = 224
+    shortest: int = SHORTEST
+    longest: int = LONGEST
+    colour: bool = True
+    random: bool = True
+    """False: the center of the image at its shortest, as it is, is every training view."""
+
+
+def scaled_plan(order: Order, epoch: int, how: Augmentation = Augmentation()) -> ScaledPlan:
     """The plan of epoch 0, 1, ..."""
+    index, n = order.epoch(epoch).index, order.images
+    if not how.random:
+        middle, nothing = np.full(n, 2**30, np.int64), np.zeros((n, 3), np.float32)
+        shorter = np.full(n, how.shortest, np.int64)
+        return ScaledPlan(index, shorter, down=middle, across=middle, flip=np.zeros(n, np.bool_), colour=nothing)
     scale, place = order.words(_SCALE, epoch), order.words(_PLACE, epoch)
-    span = np.uint64(LONGEST - SHORTEST + 1)
+    span = np.uint64(how.longest - how.shortest + 1)
     return ScaledPlan(
-        index=order.epoch(epoch).index,
-        shorter=SHORTEST + (((scale & _MASK) * span) >> _BITS).astype(np.int64),
+        index=index,
+        shorter=how.shortest + (((scale & _MASK) * span) >> _BITS).astype(np.int64),
         down=(place & _MASK).astype(np.int64),
         across=((place >> _BITS) & _MASK).astype(np.int64),
         flip=(place >> np.uint64(63)).astype(np.bool_),
-        colour=colour_shifts(_normal(order, epoch)),
+        colour=colour_shifts(_normal(order, epoch)) if how.colour else np.zeros((n, 3), np.float32),
     )
 
 
@@ -68,13 +86,15 @@ def colour_shifts(alpha: npt.NDArray[np.float64]) -> npt.NDArray[np.float32]:
     return shifts
 
 
-def training_view(path: Path, shorter: int, down: int, across: int, flip: bool, size: int) -> npt.NDArray[np.uint8]:
-    """The crop, uint8 [size, size, 3], of one image. Raises `DataError` for a damaged file.
+def training_view(
+    source: AbstractContextManager[Image.Image], shorter: int, down: int, across: int, flip: bool, size: int
+) -> npt.NDArray[np.uint8]:
+    """The crop, uint8 [size, size, 3], of one image. Raises `DataError` where it is damaged.
 
     Only the part that is kept is resized: the same pixels, to a level or so, as if all had been. A JPEG that is more than twice
     as large as needed is decoded at 1/2, 1/4 or 1/8, as its format allows.
     """
-    with opened(path) as image:
+    with source as image:
         width, height = image.size
         scale = shorter / min(width, height)
         image.draft("RGB", (int(width * scale) + 1, int(height * scale) + 1))
@@ -85,45 +105,6 @@ def training_view(path: Path, shorter: int, down: int, across: int, flip: bool, 
     box = (left * x, top * y, min((left + size) * x, pixels.width), min((top + size) * y, pixels.height))
     crop = np.asarray(pixels.resize((size, size), Image.Resampling.BILINEAR, box=box))
     return crop[:, ::-1] if flip else crop
-
-
-def training_batches(
-    paths: Sequence[Path], plan: ScaledPlan, *, batch: int, size: int, workers: int, start: int = 0
-) -> Iterator[tuple[npt.NDArray[np.uint8], npt.NDArray[np.float32], npt.NDArray[np.int64]]]:
-    """An epoch from row `start` on: crops uint8 [n, size, size, 3], colours float32 [n, 3], numbers of the images int64 [n].
-
-    Threads decode ahead of whoever takes them. The last batch is a short one.
-    """
-
-    def rows(first: int) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.float32], npt.NDArray[np.int64]]:
-        some = slice(first, min(first + batch, len(plan.index)))
-        return pixels[first], plan.colour[some], plan.index[some]
-
-    def one(row: int) -> None:
-        first = start + (row - start) // batch * batch
-        pixels[first][row - first] = training_view(
-            paths[plan.index[row]],
-            int(plan.shorter[row]),
-            int(plan.down[row]),
-            int(plan.across[row]),
-            bool(plan.flip[row]),
-            size,
-        )
-
-    pixels: dict[int, npt.NDArray[np.uint8]] = {}
-
-    def announced() -> Iterator[int]:
-        for row in range(start, len(plan.index)):
-            if (row - start) % batch == 0:
-                pixels[row] = np.empty((min(batch, len(plan.index) - row), size, size, 3), np.uint8)
-            yield row
-
-    done = in_parallel(one, announced(), workers=workers, ahead=2 * batch)
-    for first in range(start, len(plan.index), batch):
-        for _ in range(min(batch, len(plan.index) - first)):
-            next(done)
-        yield rows(first)
-        del pixels[first]
 
 
 def _resized(width: int, height: int, shorter: int) -> tuple[int, int]:

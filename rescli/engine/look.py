@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from rescli.data.decode import decode, in_parallel, is_grey, threads
-from rescli.data.listing import Listing, list_images
+from rescli.data.listing import Photographs, list_images
 from rescli.engine.observer import Observer
 from rescli.errors import DataError
 
@@ -62,16 +62,16 @@ def look_at(root: Path, observer: Observer) -> Found:
     return Found(splits=tuple(splits), remarks=tuple(remarks))
 
 
-def _look(name: str, listing: Listing, observer: Observer, before: int) -> SplitFound:
-    def one(file: str) -> bool | str:
+def _look(name: str, listing: Photographs, observer: Observer, before: int) -> SplitFound:
+    def one(row: int) -> bool | str:
         try:
-            image = decode(listing.root / file)
+            image = decode(listing.opened(row))
         except DataError as error:
             return error.message
         return is_grey(image)
 
     grey, damaged = 0, []
-    for number, answer in enumerate(in_parallel(one, listing.files, workers=threads()), start=1):
+    for number, answer in enumerate(in_parallel(one, range(len(listing)), workers=threads()), start=1):
         if isinstance(answer, str):
             damaged.append(answer)
         else:

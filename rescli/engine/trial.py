@@ -15,7 +15,7 @@ import numpy.typing as npt
 from rescli.backends.base import Job, Look, Worker
 from rescli.backends.registry import choose
 from rescli.data.decode import decode, in_parallel, threads
-from rescli.data.listing import Listing, list_images, read_classes
+from rescli.data.listing import Photographs, list_images, read_classes
 from rescli.data.pixels import Normalized
 from rescli.data.views import Views
 from rescli.engine.graded import Graded, mean_of
@@ -145,7 +145,7 @@ def _run(
     return made, tuple(skipped), float(seen.sum()) / taken
 
 
-def _check(path: Path, spec: Spec, listing: Listing) -> None:
+def _check(path: Path, spec: Spec, listing: Photographs) -> None:
     if not is_imagenet(spec):
         raise UsageError(f"{path} is a CIFAR net: crops and scales of photographs are not for it", "Leave them out.")
     if listing.classes and len(listing.classes) != spec.classes:
@@ -172,12 +172,12 @@ def _worker(path: Path, bundle: Bundle, backend: Any, precision: str, asked: Tri
     return start_job(backend, job)
 
 
-def _decoded(listing: Listing, asked: Trial) -> Iterator[tuple[list[int], list[Shown | DataError]]]:
+def _decoded(listing: Photographs, asked: Trial) -> Iterator[tuple[list[int], list[Shown | DataError]]]:
     """Some rows at a time, and the views of each or what is wrong with it. Raises `DataError` unless that is to be skipped."""
 
     def views(row: int) -> Shown | DataError:
         try:
-            return asked.views.of(decode(listing.root / listing.files[row]))
+            return asked.views.of(decode(listing.opened(row)))
         except DataError as error:
             if not asked.skip_damaged:
                 raise

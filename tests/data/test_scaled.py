@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from rescli.data.decode import opened
 from rescli.data.order import Order
 from rescli.data.scaled import (
     COLOUR_STD,
@@ -15,13 +16,11 @@ from rescli.data.scaled import (
     EIGENVECTORS,
     LONGEST,
     SHORTEST,
-    ScaledPlan,
+    Augmentation,
     colour_shifts,
     scaled_plan,
-    training_batches,
     training_view,
 )
-from rescli.errors import DataError
 
 PLAN = scaled_plan(Order(200_000, 7), 3)
 
@@ -70,7 +69,7 @@ def test_colours_vary_along_the_principal_components() -> None:
 def test_a_part_that_is_resized_is_that_part_of_the_whole(tmp_path: Path, width: int, height: int, place: int) -> None:
     path = image(tmp_path, "image.png", width, height)
     for shorter in (256, 331, 480):
-        found = training_view(path, shorter, place, place, False, 224).astype(int)
+        found = training_view(opened(path), shorter, place, place, False, 224).astype(int)
         wide, high = (
             (shorter, int(shorter * height / width)) if width <= height else (int(shorter * width / height), shorter)
         )
@@ -81,13 +80,13 @@ def test_a_part_that_is_resized_is_that_part_of_the_whole(tmp_path: Path, width:
         difference = np.abs(found - whole[top : top + 224, left : left + 224])
         assert difference.max() <= 2, "each of two passes rounds"
         assert difference.mean() < 0.1
-        mirrored = training_view(path, shorter, place, place, True, 224)
+        mirrored = training_view(opened(path), shorter, place, place, True, 224)
         assert np.array_equal(mirrored, found[:, ::-1])
 
 
 def test_a_large_jpeg_is_decoded_small(tmp_path: Path) -> None:
     path = image(tmp_path, "large.jpg", 2400, 1800)
-    found = training_view(path, 256, 2**30, 2**30, False, 224).astype(int)
+    found = training_view(opened(path), 256, 2**30, 2**30, False, 224).astype(int)
     whole = np.asarray(Image.open(path).resize((341, 256), Image.Resampling.BILINEAR)).astype(int)
     left, top = (341 - 224 + 1) // 2, (256 - 224 + 1) // 2
     difference = np.abs(found - whole[top : top + 224, left : left + 224])
@@ -95,23 +94,21 @@ def test_a_large_jpeg_is_decoded_small(tmp_path: Path) -> None:
     assert difference.max() < 12
 
 
-def test_batches_do_not_depend_on_the_number_of_threads(tmp_path: Path) -> None:
-    paths = [image(tmp_path, f"{number}.jpg", 230 + 10 * number, 260) for number in range(11)]
-    plan = scaled_plan(Order(len(paths), 0), 0)
-    one, three = (list(training_batches(paths, plan, batch=4, size=224, workers=n)) for n in (1, 3))
-    assert [len(pixels) for pixels, _, _ in one] == [4, 4, 3]
-    for ours, others in zip(one, three, strict=True):
-        assert np.array_equal(ours[0], others[0])
-        assert np.array_equal(ours[1], others[1])
-        assert np.array_equal(ours[2], others[2])
-    rest = list(training_batches(paths, plan, batch=4, size=224, workers=2, start=4))
-    assert np.array_equal(rest[0][0], one[1][0]), "to go on in the middle of an epoch"
-    assert np.array_equal(np.concatenate([index for _, _, index in one]), plan.index)
+def test_what_is_switched_off_is_off() -> None:
+    order = Order(1000, 7)
+    still = scaled_plan(order, 3, Augmentation(random=False, shortest=300))
+    assert np.array_equal(still.index, scaled_plan(order, 3).index), "the order is that of the seed all the same"
+    assert set(still.shorter.tolist()) == {300}
+    assert not still.flip.any()
+    assert not still.colour.any()
+    grey = scaled_plan(order, 3, Augmentation(colour=False, shortest=100, longest=101))
+    assert not grey.colour.any()
+    assert set(grey.shorter.tolist()) == {100, 101}
 
 
-def test_a_damaged_image_is_named(tmp_path: Path) -> None:
-    path = image(tmp_path, "whole.jpg", 300, 300)
-    path.write_bytes(path.read_bytes()[:2000])
-    plan: ScaledPlan = scaled_plan(Order(1, 0), 0)
-    with pytest.raises(DataError, match=r"whole\.jpg: cannot be decoded"):
-        next(training_batches([path], plan, batch=1, size=224, workers=1))
+def test_a_view_without_augmentation_is_the_center(tmp_path: Path) -> None:
+    path = image(tmp_path, "image.png", 300, 256)
+    still = scaled_plan(Order(1, 0), 0, Augmentation(random=False))
+    found = training_view(opened(path), 256, int(still.down[0]), int(still.across[0]), False, 224)
+    left = (300 - 224) // 2
+    assert np.array_equal(found, np.asarray(Image.open(path))[16:240, left : left + 224])

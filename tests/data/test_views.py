@@ -10,7 +10,7 @@ import torch
 from PIL import Image
 from torchvision.transforms import CenterCrop, PILToTensor, Resize, TenCrop
 
-from rescli.data.decode import decode, in_parallel
+from rescli.data.decode import decode, in_parallel, opened
 from rescli.data.pixels import ColourInputs, Normalized
 from rescli.data.views import Views, ten
 from rescli.errors import DataError, UsageError
@@ -25,7 +25,7 @@ def photograph(width: int = 301, height: int = 233, mode: str = "RGB") -> Image.
 def test_every_kind_of_image_becomes_rgb(tmp_path: Path, mode: str) -> None:
     path = tmp_path / ("image.tiff" if mode == "CMYK" else "image.png")
     photograph(mode=mode).save(path)
-    image = decode(path)
+    image = decode(opened(path))
     assert (image.mode, image.size) == ("RGB", (301, 233))
     assert np.array_equal(np.asarray(image), np.asarray(photograph(mode=mode).convert("RGB")))
 
@@ -37,9 +37,9 @@ def test_orientation_in_exif_is_ignored_and_damaged_exif_does_no_harm(tmp_path: 
     exif = Image.Exif()
     exif[0x0112] = 6  # turned by 90 degrees
     photograph().save(tmp_path / "turned.jpg", exif=exif)
-    assert decode(tmp_path / "turned.jpg").size == (301, 233)
+    assert decode(opened(tmp_path / "turned.jpg")).size == (301, 233)
     photograph().save(tmp_path / "odd.jpg", exif=b"Exif\0\0MM\0*\0\0\0\x08\xff\xff\0\0")
-    assert decode(tmp_path / "odd.jpg").size == (301, 233)
+    assert decode(opened(tmp_path / "odd.jpg")).size == (301, 233)
 
 
 def test_damaged_files_are_named(tmp_path: Path) -> None:
@@ -48,9 +48,9 @@ def test_damaged_files_are_named(tmp_path: Path) -> None:
     for name, content in (("cut.jpg", data[: len(data) // 2]), ("text.jpg", b"no image"), ("empty.jpg", b"")):
         (tmp_path / name).write_bytes(content)
         with pytest.raises(DataError, match=name):
-            decode(tmp_path / name)
+            decode(opened(tmp_path / name))
     with pytest.raises(DataError, match="is not there"):
-        decode(tmp_path / "none.jpg")
+        decode(opened(tmp_path / "none.jpg"))
 
 
 @pytest.mark.parametrize(("width", "height"), [(301, 233), (233, 301), (256, 256), (500, 257), (223, 90)])
