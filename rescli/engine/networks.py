@@ -12,7 +12,7 @@ from rescli.errors import DataError, RescliError, StoreError
 from rescli.models.names import describe, described, network
 from rescli.models.spec import Spec
 from rescli.models.weights.bundle import NORMALIZATIONS, Bundle, Preprocessing
-from rescli.recipes.cifar import CifarRecipe
+from rescli.recipes.stored import recipe_of
 from rescli.store.network import NetworkRecord, encode_network, holds_network, is_store, read_network
 from rescli.store.reader import read_run
 from rescli.store.replace import install, replace
@@ -86,17 +86,29 @@ def _of_network(path: Path) -> Bundle:
 
 def _of_run(path: Path) -> Bundle:
     record = read_run(path)
-    recipe = CifarRecipe.from_dict(record.recipe)
+    recipe = recipe_of(record.recipe)
     try:
-        spec = recipe.spec(classes=len(record.model["fc.bias"]))
+        spec = recipe.spec(classes=_classes(record.model))
         mean = np.asarray(record.inputs["mean_image"], np.float32)
     except KeyError as error:
         raise StoreError(f"{path}: the run holds no {error}", "It has not got to its first checkpoint.") from error
     inputs = Preprocessing(
         divisor=255.0, mean=mean, std=np.ones(3, np.float32), source=f"mean image of {recipe.dataset}"
     )
-    origin = {"run": path.name, "iteration": record.progress.get("iteration"), "recipe": recipe.to_dict()}
+    last = record.sessions[-1] if record.sessions else {}
+    origin = {
+        "run": path.name,
+        "iteration": record.progress.get("iteration"),
+        "recipe": recipe.to_dict(),
+        "data": last.get("data"),
+        "classes": [name.decode() for name in record.inputs["classes"].tolist()] if "classes" in record.inputs else [],
+    }
     return Bundle(spec=spec, tensors=record.model, preprocessing=inputs, origin=origin)
+
+
+def _classes(model: Mapping[str, Any]) -> int:
+    """Of a net with these tensors: the last fc layer has a bias for each."""
+    return len(model["fc.bias"] if "fc.bias" in model else model["classifier.6.bias"])
 
 
 def _agree(path: Path, spec: Spec, name: str | None, stated: Mapping[str, Any]) -> None:

@@ -23,7 +23,8 @@ from rescli.errors import BackendError, RescliError, UsageError, out_of_memory
 from rescli.models.build import build
 from rescli.models.spec import NetworkSpec
 from rescli.profiling.cost import cost
-from rescli.recipes.cifar import CifarRecipe, Precision
+from rescli.recipes.cifar import CifarRecipe
+from rescli.recipes.recipe import Precision
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from rescli.recipes.cifar import CifarRecipe
+from rescli.recipes.recipe import Recipe
+from rescli.recipes.stored import recipe_of
 from rescli.store.problems import MissingStore
 from rescli.store.record import Status
 
@@ -16,7 +17,7 @@ from rescli.store.record import Status
 class Request:
     """What a user asked for. `given` is what was set on purpose: on a resume that is compared with the stored recipe."""
 
-    recipe: CifarRecipe
+    recipe: Recipe
     given: Mapping[str, Any] = field(default_factory=dict)
     path: Path
     resume: bool = False
@@ -36,7 +37,7 @@ class Outcome:
     path: Path
     status: Status
     iteration: int
-    recipe: CifarRecipe
+    recipe: Recipe
     network: str
     tested: str
     train: Mapping[str, float] | None
@@ -67,11 +68,11 @@ class Outcome:
         }
 
 
-def stored_recipe(path: Path) -> CifarRecipe | None:
+def stored_recipe(path: Path) -> Recipe | None:
     """The recipe of the run at `path`; None if there is none yet. Raises `StoreError` where it cannot be read."""
     from rescli.store.reader import read_run  # loads h5py, which a command that only asks for help does not need
 
     try:
-        return CifarRecipe.from_dict(read_run(path, tensors=False).recipe)
+        return recipe_of(read_run(path, tensors=False).recipe)
     except MissingStore:
         return None

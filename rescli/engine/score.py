@@ -66,11 +66,14 @@ def score(asked: Scoring, observer: Observer | None = None) -> Evaluation | Grad
         recipe = stored_recipe(path)
         if recipe is not None and asked.dataset not in (None, recipe.dataset):
             raise UsageError(f"{path} was trained on {recipe.dataset}, not {asked.dataset}", "Leave the name out.")
+        if recipe is not None and is_imagenet(recipe.spec(classes=10)):
+            bundle = open_network(path)
+            return grade(path, bundle, trial(asked, bundle), observer)
         _no_photographs(asked)
         return evaluate_run(path, **where)
     bundle = open_network(path, name=asked.name, forks=asked.forks, normalize=asked.normalize, layout=asked.layout)
     if is_imagenet(bundle.spec) and asked.dataset is None:
-        return grade(path, bundle, trial(asked, bundle.spec.input_size), observer)
+        return grade(path, bundle, trial(asked, bundle), observer)
     _no_photographs(asked)
     return evaluate_weights(path, bundle, dataset=asked.dataset, **where)
 
@@ -83,27 +86,29 @@ def score_ensemble(asked: Sequence[Scoring], observer: Observer | None = None) -
         if _is_ours(one.path) and holds_predictions(one.path):
             saved.append((one.path, read_predictions(one.path)))
             continue
-        if _is_ours(one.path) and not holds_network(one.path):
-            raise UsageError(f"{one.path} is a run on CIFAR: ensembles are of ImageNet nets", "Leave it out.")
-        bundles.append((one.path, open_network(one.path, normalize=one.normalize, layout=one.layout)))
+        bundle = open_network(one.path, normalize=one.normalize, layout=one.layout)
+        if not is_imagenet(bundle.spec):
+            raise UsageError(f"{one.path} is a CIFAR net: ensembles are of ImageNet nets", "Leave it out.")
+        bundles.append((one.path, bundle))
     sizes = {bundle.spec.input_size for _, bundle in bundles}
     if len(sizes) > 1:
         listed = " and ".join(str(size) for size in sorted(sizes))
         raise UsageError(
             f"the networks have inputs of {listed} pixels", "Save the predictions of each, then join these."
         )
-    together = trial(asked[0], next(iter(sizes))) if sizes else None
+    together = trial(asked[0], bundles[0][1]) if bundles else None
     return grade_ensemble(bundles, saved, together, observer)
 
 
-def trial(asked: Scoring, size: int) -> Trial:
-    """What an ImageNet net with inputs of `size` pixels is to be shown. Raises `DataError` and `UsageError`."""
+def trial(asked: Scoring, bundle: Bundle) -> Trial:
+    """What an ImageNet net is to be shown. Raises `DataError` and `UsageError`."""
+    size = bundle.spec.input_size
     if asked.views.get("scales") and ({"crops", "shorter"} & set(asked.views)):
         raise UsageError("--scales tests whole images: --crops and --shorter have no effect", "Leave one of them out.")
     if not asked.views.get("scales") and ({"pooling", "mirrored"} & set(asked.views)):
         raise UsageError("--pooling and --mirrored are for whole images", "Leave them out, or name --scales.")
     return Trial(
-        data=folder(asked.data),
+        data=folder(asked.data, bundle.origin.get("data")),
         split=asked.split or "val",
         views=Views(**{"size": size, "shorter": round(size * 256 / 224), **asked.views}),
         backend=asked.backend,
@@ -113,8 +118,13 @@ def trial(asked: Scoring, size: int) -> Trial:
     )
 
 
-def folder(data: Path | None) -> Path:
-    """The folder of ImageNet's images: as given, or `imagenet` in RESCLI_DATA. Raises `DataError` where there is none."""
+def folder(data: Path | None, trained_on: str | None = None) -> Path:
+    """Where ImageNet's images are: as given, where a run has had them, or `imagenet` in RESCLI_DATA.
+
+    Raises `DataError` where there is none of these.
+    """
+    if data is None and trained_on is not None and Path(trained_on).exists():
+        return Path(trained_on)
     variable = os.environ.get(VARIABLE)
     if data is None and variable and (Path(variable) / "imagenet").is_dir():
         return Path(variable) / "imagenet"

@@ -93,7 +93,7 @@ def _graded(made: Predictions, asked: Trial | None, skipped: tuple[str, ...], ra
 def _run(
     bundles: Sequence[tuple[Path, Bundle]], asked: Trial, observer: Observer
 ) -> tuple[list[Predictions], tuple[str, ...], float]:
-    classes = read_classes(asked.class_list) if asked.class_list is not None else None
+    classes = read_classes(asked.class_list) if asked.class_list is not None else _known_classes(bundles)
     listing = list_images(asked.data, asked.split, truth=asked.truth, classes=classes)
     for path, bundle in bundles:
         _check(path, bundle.spec, listing)
@@ -143,6 +143,15 @@ def _run(
     if not seen.any():
         raise DataError(f"{listing.root}: no image could be decoded", "Is it the right folder?")
     return made, tuple(skipped), float(seen.sum()) / taken
+
+
+def _known_classes(bundles: Sequence[tuple[Path, Bundle]]) -> tuple[str, ...] | None:
+    """The classes that runs were trained to tell apart; None where nobody says. Raises `UsageError` where they differ."""
+    known = {path: tuple(bundle.origin.get("classes") or ()) for path, bundle in bundles}
+    named = {path: classes for path, classes in known.items() if classes}
+    if len(set(named.values())) > 1:
+        raise UsageError(f"{' and '.join(map(str, named))} were trained on different classes", "Test them one by one.")
+    return next(iter(named.values()), None)
 
 
 def _check(path: Path, spec: Spec, listing: Photographs) -> None:

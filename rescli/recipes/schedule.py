@@ -1,8 +1,21 @@
-"""The learning rate of every iteration (Sec. 4.2)."""
+"""The learning rate of every iteration (Sec. 3.4 and 4.2)."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plateau:
+    """Sec. 3.4: the learning rate "is divided by 10 when the error plateaus".
+
+    The paper says no more. Here: when `patience` evaluations in a row have not brought the validation error more than `least`
+    percentage points below the best one before them, at most `drops` times in a run.
+    """
+
+    patience: int
+    least: float
+    drops: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -19,13 +32,14 @@ class Schedule:
     learning_rate: float
     milestones: tuple[int, ...]
     divisor: float
-    warmup_lr: float | None
-    warmup_error: float
-    warmup_window: int
+    warmup_lr: float | None = None
+    warmup_error: float = 80.0
+    warmup_window: int = 1
+    plateau: Plateau | None = None
 
-    def at(self, iteration: int, *, warming_up: bool) -> float:
-        """The learning rate of `iteration` (counted from 0)."""
-        passed = sum(iteration >= milestone for milestone in self.milestones)
+    def at(self, iteration: int, *, warming_up: bool = False, drops: int = 0) -> float:
+        """The learning rate of `iteration` (counted from 0), after so many drops by the rule for plateaus."""
+        passed = sum(iteration >= milestone for milestone in self.milestones) + drops
         rate = self.learning_rate / self.divisor**passed
         # A net that never gets below the error is not held above the schedule for it.
         return min(rate, self.warmup_lr) if warming_up and self.warmup_lr is not None else rate
