@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import argparse
 import io
+import itertools
 import json
 import subprocess
 import sys
@@ -129,13 +130,10 @@ def against_bare(training: Training, bare: Training, *, each: int, pairs: int) -
 
 def _bare(training: Training) -> Iterator[None]:
     """The same iterations, nothing else."""
-    batch, images, iteration = training.recipe.batch_size, training.order.images, 0
-    while True:
-        training.worker.begin_epoch(training.feed.plan_tensors(training.order.epoch(iteration)))
-        for first in range(0, images - batch + 1, batch):
-            training.worker.train_step(iteration, first, first + batch, 0.01)
-            iteration += 1
-            yield
+    for iteration in itertools.count():
+        first, last = training.supply.give(training.worker, iteration)
+        training.worker.train_step(iteration, first, last, 0.01)
+        yield
 
 
 def first_step(depth: int, backend: str, folder: Path, number: int) -> float:

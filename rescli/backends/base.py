@@ -7,7 +7,7 @@ backend by naming its class in the entry-point group `rescli.backends`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
@@ -45,7 +45,9 @@ class Job:
 
     `feeds` hold the images of each split ("train", "test", "val") and make a batch of them: called with rows of an epoch's
     plan, a feed returns images [n, 3, H, W] as they enter the network and labels [n]; called with row numbers alone, the
-    single original view of these images. `len(feed)` is the number of images. `sgd` is None where nothing is trained.
+    single original view of these images. `len(feed)` is the number of images. A feed that holds none (photographs are
+    decoded on the host as they are needed) gets rows of plans alone, which bring the images; its length is the most of them
+    that come together. `sgd` is None where nothing is trained.
     """
 
     network: nn.Module
@@ -57,6 +59,10 @@ class Job:
     threads: int | None = None
     compile: bool | None = None
     """Whether to compile the blocks; None leaves that to the backend."""
+    accumulate: int = 1
+    """Compute the gradient of a batch in so many parts, one after the other; BN normalizes each by itself."""
+    seed: int = 0
+    """Of what is random in the network itself: dropout."""
     checkpoint_activations: bool = False
     """Keep the inputs of blocks only and compute the rest again in the backward pass."""
     team: Team | None = None
@@ -112,7 +118,10 @@ class Worker(Protocol):
     """A network in training (or evaluation) on a device. Calls need not wait for the device, except where stated."""
 
     def begin_epoch(self, plan: Sequence[Tensor]) -> None:
-        """Take the plan of an epoch: host tensors whose rows go to the training feed."""
+        """Take the plan of an epoch, or of one batch: host tensors whose rows go to the training feed.
+
+        They may change after the call.
+        """
 
     def train_step(self, iteration: int, start: int, stop: int, learning_rate: float) -> None:
         """One iteration of SGD on rows `start` to `stop` of the plan."""
@@ -126,10 +135,19 @@ class Worker(Protocol):
     def totals(self) -> Totals:
         """The sums so far. Waits for the device."""
 
-    def evaluate(self, split: str, stop: Callable[[], bool] = ...) -> Tally | None:
+    def average_statistics(self, plans: Iterable[Sequence[Tensor]], stop: Callable[[], bool] = ...) -> bool:
+        """Replace BN's moving averages by the true averages over batches, each a plan of its own, as in training mode.
+
+        `stop` is asked between batches; if it said yes nothing has changed, and the answer is False. Waits for the device.
+        """
+
+    def evaluate(
+        self, split: str, stop: Callable[[], bool] = ..., plans: Iterable[Sequence[Tensor]] | None = None
+    ) -> Tally | None:
         """Loss and errors of the single original view of every image. Waits for the device; changes nothing.
 
-        `stop` is asked between batches; None if it said yes.
+        `plans` bring the images where the feed holds none: this process's share of them. `stop` is asked between batches;
+        None if it said yes.
         """
 
     def scores(self, split: str, pixels: npt.NDArray[np.uint8], look: Look) -> npt.NDArray[np.float64]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, ClassVar
 
 import torch
@@ -91,7 +91,7 @@ class CudaWorker(TorchWorker):
     def begin_epoch(self, plan: Sequence[Tensor]) -> None:
         """Take the plan of an epoch to the device, in one asynchronous copy: no step waits for it."""
         with torch.cuda.stream(self.stream):
-            super().begin_epoch([rows.pin_memory() for rows in plan])
+            super().begin_epoch(self._sent(plan))
 
     def train_step(self, iteration: int, start: int, stop: int, learning_rate: float) -> None:
         """One iteration of SGD."""
@@ -113,10 +113,24 @@ class CudaWorker(TorchWorker):
         with torch.cuda.stream(self.stream):
             return super().totals()
 
-    def evaluate(self, split: str, stop: Callable[[], bool] = lambda: False) -> Tally | None:
+    def average_statistics(self, plans: Iterable[Sequence[Tensor]], stop: Callable[[], bool] = lambda: False) -> bool:
+        """BN's true averages over batches. Waits for this worker's stream."""
+        with torch.cuda.stream(self.stream):
+            return super().average_statistics(plans, stop)
+
+    def evaluate(
+        self,
+        split: str,
+        stop: Callable[[], bool] = lambda: False,
+        plans: Iterable[Sequence[Tensor]] | None = None,
+    ) -> Tally | None:
         """Loss and errors of every image of `split`. Waits for this worker's stream."""
         with torch.cuda.stream(self.stream):
-            return super().evaluate(split, stop)
+            return super().evaluate(split, stop, plans)
+
+    def _sent(self, plan: Sequence[Tensor]) -> Sequence[Tensor]:
+        """Copies that the device fetches by itself, while the caller may write over the plan."""
+        return [rows.pin_memory() for rows in plan]
 
     def _look(self, examination: Examination, images: int, *, settled: bool) -> None:
         if not settled:  # hooks are Python, which a replay would leave out

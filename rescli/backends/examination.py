@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from typing import Any
 
@@ -11,6 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from rescli.backends.compiled import compile_blocks
+from rescli.backends.step import taken
 from rescli.models.fold import folded
 
 
@@ -41,6 +42,7 @@ class Examination:
         self.errors = torch.zeros_like(self.images)
         self._row = torch.zeros((), dtype=torch.int64, device=device)
         self._rows = torch.arange(len(feed), device=device)  # type: ignore[arg-type]
+        self._plan: tuple[Tensor, ...] = ()
 
     def begin(self, first: int) -> bool:
         """Start over, at image `first`, with the weights as they are now. Whether a folded net does the work."""
@@ -55,10 +57,15 @@ class Examination:
         self._row.fill_(first)
         return self._run is not self._network
 
+    def follow(self, plan: Sequence[Tensor]) -> None:
+        """Take a plan that brings its images; the next ones are those of its first rows."""
+        self._plan = taken(self._plan, plan, len(self._rows), self._device)
+        self._row.zero_()
+
     @torch.no_grad()
     def __call__(self, images: int) -> None:
         """The next so many images."""
-        x, y = self._feed(self._rows[:images] + self._row)
+        x, y = self._batch(images)
         logits = self._logits(x)
         self.loss += F.cross_entropy(logits, y, reduction="sum").double()
         self.images.scatter_add_(0, y, torch.ones_like(y))
@@ -68,7 +75,13 @@ class Examination:
     @torch.no_grad()
     def rehearse(self, images: int) -> None:
         """A forward pass on the next images of which nothing is kept."""
-        self._logits(self._feed(self._rows[:images] + self._row)[0])
+        self._logits(self._batch(images)[0])
+
+    def _batch(self, images: int) -> tuple[Tensor, Tensor]:
+        rows = self._rows[:images] + self._row
+        plan = [part.index_select(0, rows) for part in self._plan] or [rows]
+        found: tuple[Tensor, Tensor] = self._feed(*plan)
+        return found
 
     @property
     def module(self) -> nn.Module:

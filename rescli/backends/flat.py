@@ -56,9 +56,12 @@ class FlatParameters:
             self._low.copy_(self.values[: len(self._low)])
 
     @torch.no_grad()
-    def gather(self, gradients: Sequence[Tensor]) -> None:
-        """Put gradients, in the order of `names`, into the one buffer, in fp32."""
-        torch._foreach_copy_(self._gradient_views, list(gradients))
+    def gather(self, gradients: Sequence[Tensor], *, add: bool = False) -> None:
+        """Put gradients, in the order of `names`, into the one buffer, in fp32; or add them to what is there."""
+        if add:
+            torch._foreach_add_(self._gradient_views, [gradient.float() for gradient in gradients])
+        else:
+            torch._foreach_copy_(self._gradient_views, list(gradients))
 
     @contextmanager
     def in_place(self) -> Iterator[None]:

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from rescli.backends.base import Sgd
 from rescli.backends.flat import FlatParameters
 from rescli.backends.sgd import MomentumSgd
-from rescli.backends.statistics import average, statistics_of
+from rescli.backends.statistics import MeanOverParts, TrueAverage, average, put, statistics_of
 from rescli.backends.team import Team
 
 
@@ -22,8 +22,10 @@ class TrainingStep:
     the epoch. A step moves the first two on by itself; `aim` writes only what is different from that.
     """
 
-    def __init__(self, network: nn.Module, feed: nn.Module, sgd: Sgd, team: Team, *, bf16: bool) -> None:
-        self.network, self.feed, self.team = network, feed, team
+    def __init__(
+        self, network: nn.Module, feed: nn.Module, sgd: Sgd, team: Team, *, bf16: bool, parts: int = 1
+    ) -> None:
+        self.network, self.feed, self.team, self._parts = network, feed, team, parts
         self.statistics = statistics_of(network)
         self.flat = FlatParameters(network, bf16=bf16)
         self.optimizer = MomentumSgd(self.flat, sgd)
@@ -40,11 +42,8 @@ class TrainingStep:
         self._aimed: tuple[int, int, float] | None = None
 
     def follow(self, plan: Sequence[Tensor]) -> None:
-        """Take the plan of an epoch into the tensors of the one before."""
-        if len(self._plan) != len(plan):
-            self._plan = tuple(torch.empty_like(rows, device=self._rows.device) for rows in plan)
-        for mine, rows in zip(self._plan, plan, strict=True):
-            mine.copy_(rows, non_blocking=True)
+        """Take a plan into the tensors of the one before."""
+        self._plan = taken(self._plan, plan, len(self._rows), self._rows.device)
 
     def rows(self, start: int, stop: int) -> tuple[Tensor, ...]:
         """Rows of the plan."""
@@ -63,19 +62,28 @@ class TrainingStep:
     def __call__(self, images: int) -> None:
         """The step, on the next `images` rows; of several processes each takes its share."""
         first, count = self.team.share(images)
+        parts = cut(first, count, self._parts)
+        statistics = MeanOverParts(self.statistics, len(parts))
+        for number, (begin, some) in enumerate(parts):
+            with statistics.part():
+                self._differentiate(begin, some, images, add=number > 0)
+        statistics.settle()
+        self.team.sum(self.flat.gradients)
+        average(self.statistics, self.team)
+        self.optimizer.step(self._rate)
+        self._row += images
+        self._iteration += 1
+
+    def _differentiate(self, first: int, count: int, images: int, *, add: bool) -> None:
+        """The gradient of so many rows, as a part of a batch of `images`; `add` it to that of the parts before."""
         x, y = self._batch(first, count)
         with self.flat.in_place():  # what autocast computes, with the weights cast all at once
             logits = self.network(x)
             loss = F.cross_entropy(logits.float(), y)
-            # Each process's mean counts as much as it has images: the sum is the gradient of the mean over the batch.
-            scaled = loss if self.team.size == 1 else loss * (count / images)
-            self.flat.gather(torch.autograd.grad(scaled, self.flat.leaves))
-        self.team.sum(self.flat.gradients)
-        average(self.statistics, self.team)
-        self.optimizer.step(self._rate)
+            # The mean over a part counts as much as it has images: the sum is the gradient of the mean over the batch.
+            scaled = loss if count == images else loss * (count / images)
+            self.flat.gather(torch.autograd.grad(scaled, self.flat.leaves), add=add)
         self._count(loss.detach(), logits.detach(), y, count)
-        self._row += images
-        self._iteration += 1
 
     def went(self, images: int) -> None:
         """Say that a step was made (a replayed one does not pass through here by itself)."""
@@ -86,12 +94,21 @@ class TrainingStep:
     def rehearse(self, images: int) -> None:
         """Forward and backward pass on the next rows with nothing kept: compilers and autotuners do their work in it."""
         before = [one.clone() for one in self.statistics]
-        first, count = self.team.share(images)
+        first, count = cut(*self.team.share(images), self._parts)[0]
         x, y = self._batch(first, count)
         with self.flat.in_place():
             torch.autograd.grad(F.cross_entropy(self.network(x).float(), y), self.flat.leaves)
-        with torch.no_grad():
-            torch._foreach_copy_(self.statistics, before)
+        put(self.statistics, before)
+
+    @torch.no_grad()
+    def pass_through(self, images: int, average: TrueAverage) -> None:
+        """Forward passes in training mode of the plan's first rows, for what BN sees in them."""
+        self._row.zero_()
+        self._aimed = None
+        for first, count in cut(0, images, self._parts):
+            x, _ = self._batch(first, count)
+            with average.batch(), self.flat.in_place():
+                self.network(x)
 
     def _batch(self, first: int, count: int) -> tuple[Tensor, Tensor]:
         rows = self._rows[first : first + count] + self._row
@@ -106,3 +123,18 @@ class TrainingStep:
         self.errors += (logits.argmax(1) != y).sum()
         bad = ~torch.isfinite(loss) & (self.first_bad < 0)
         self.first_bad.copy_(torch.where(bad, self._iteration, self.first_bad))
+
+
+def cut(first: int, count: int, parts: int) -> list[tuple[int, int]]:
+    """Rows `first` to `first + count` in parts, as `torch.chunk` cuts: where each begins, and how many it has."""
+    each = max(1, -(-count // parts))
+    return [(first + begin, min(each, count - begin)) for begin in range(0, count, each)]
+
+
+def taken(mine: tuple[Tensor, ...], plan: Sequence[Tensor], most: int, device: torch.device) -> tuple[Tensor, ...]:
+    """The tensors `mine` with a plan of at most `most` rows copied into them; they are made for the first one."""
+    if len(mine) != len(plan):
+        mine = tuple(torch.empty((most, *rows.shape[1:]), dtype=rows.dtype, device=device) for rows in plan)
+    for tensor, rows in zip(mine, plan, strict=True):
+        tensor[: len(rows)].copy_(rows, non_blocking=True)
+    return mine

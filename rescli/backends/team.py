@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TypeVar
 
+import numpy as np
+import numpy.typing as npt
 import torch
 import torch.distributed as dist
 from torch import Tensor
@@ -53,6 +55,13 @@ class Team:
             with _together():
                 dist.all_reduce(tensor)
         return tensor
+
+    def sum_of(self, counts: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+        """The sum over the processes of numbers on the host. Raises `LeftAlone`."""
+        if self.size == 1:
+            return counts
+        total: npt.NDArray[np.int64] = self.sum(torch.from_numpy(counts.copy())).numpy()
+        return total
 
     def least(self, tensor: Tensor) -> Tensor:
         """The smallest over the processes, in place. Raises `LeftAlone`."""

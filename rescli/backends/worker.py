@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
+from hashlib import blake2b
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,8 @@ from rescli.backends.base import Job, Look, State, Tally, Totals
 from rescli.backends.checkpointed import checkpoint_blocks
 from rescli.backends.compiled import Rehearsal, compile_blocks
 from rescli.backends.examination import Examination
-from rescli.backends.scores import Scorer
+from rescli.backends.scores import PIXELS, Scorer
+from rescli.backends.statistics import TrueAverage
 from rescli.backends.step import TrainingStep
 from rescli.backends.team import Team
 from rescli.errors import StoreError
@@ -41,16 +43,18 @@ class TorchWorker:
         self._examinations: dict[str, Examination] = {}
         self._rehearsals: dict[Examination, Rehearsal] = {}
         self._scorer: Scorer | None = None
+        self._seed = job.seed if any(isinstance(module, nn.Dropout) for module in self.network.modules()) else None
         if job.checkpoint_activations:
             checkpoint_blocks(self.network)
         if job.sgd is not None:
-            self.step = TrainingStep(self.network, self.feeds["train"], job.sgd, self.team, bf16=self.bf16)
+            feed = self.feeds["train"]
+            self.step = TrainingStep(self.network, feed, job.sgd, self.team, bf16=self.bf16, parts=job.accumulate)
             if compiled:
                 compile_blocks(self.network)
                 self._rehearse = Rehearsal(self.network, self.step.rehearse)
 
     def begin_epoch(self, plan: Sequence[Tensor]) -> None:
-        """Take the plan of an epoch to the device."""
+        """Take a plan to the device."""
         if self.step is not None:
             self.step.follow(plan)
         else:
@@ -62,6 +66,8 @@ class TorchWorker:
         if not self.network.training:
             self.network.train()
         self.step.aim(iteration, start, learning_rate)
+        if self._seed is not None:  # dropout follows from seed and iteration: a resumed run draws the same
+            torch.manual_seed(_mixed(self._seed, iteration, self.team.rank))
         if self.compiled:
             self._rehearse(stop - start)
         self._run(self.step, stop - start)
@@ -95,7 +101,26 @@ class TorchWorker:
             first_bad=None if earliest == torch.iinfo(torch.int64).max else earliest,
         )
 
-    def evaluate(self, split: str, stop: Callable[[], bool] = lambda: False) -> Tally | None:
+    def average_statistics(self, plans: Iterable[Sequence[Tensor]], stop: Callable[[], bool] = lambda: False) -> bool:
+        """BN's true averages over batches; False, and nothing changed, if `stop` said yes on the way."""
+        assert self.step is not None, "this job trains nothing"
+        self.network.train()
+        found = TrueAverage(self.network)
+        for plan in plans:
+            if any(self.team.any(stop())):
+                found.undo()
+                return False
+            self.step.follow(self._sent(plan))
+            self.step.pass_through(len(plan[0]), found)
+        found.settle(self.team)
+        return True
+
+    def evaluate(
+        self,
+        split: str,
+        stop: Callable[[], bool] = lambda: False,
+        plans: Iterable[Sequence[Tensor]] | None = None,
+    ) -> Tally | None:
         """Loss and errors of every image of `split`; None if `stop` said yes on the way. Waits for the device.
 
         Of several processes each tests its share.
@@ -104,10 +129,11 @@ class TorchWorker:
         first, count = self.team.share(len(self.feeds[split]))  # type: ignore[arg-type]
         settled = examination.begin(first)
         stopped = False
-        for begin in range(0, count, self.eval_batch):
+        for images in self._resident(count) if plans is None else self._brought(examination, plans):
             stopped = stopped or stop()
-            if not stopped:
-                self._test(examination, min(self.eval_batch, count - begin), settled=settled)
+            if stopped:
+                break
+            self._test(examination, images, settled=settled)
         if any(self.team.any(stopped)):
             return None
         return Tally(
@@ -115,6 +141,22 @@ class TorchWorker:
             images=self.team.sum(examination.images).cpu().numpy(),
             errors=self.team.sum(examination.errors).cpu().numpy(),
         )
+
+    def _resident(self, count: int) -> Iterable[int]:
+        """The sizes of batches of images that lie on the device."""
+        return (min(self.eval_batch, count - begin) for begin in range(0, count, self.eval_batch))
+
+    def _brought(self, examination: Examination, plans: Iterable[Sequence[Tensor]]) -> Iterable[int]:
+        """The sizes of batches of images that come with plans, small enough for the device."""
+        for plan in plans:
+            examination.follow(self._sent(plan))
+            count, height, width = plan[0].shape[:3]
+            most = max(1, PIXELS.get(self.device.type, PIXELS["cpu"]) // (height * width))
+            yield from (min(most, count - begin) for begin in range(0, count, most))
+
+    def _sent(self, plan: Sequence[Tensor]) -> Sequence[Tensor]:
+        """A plan as it goes to the device."""
+        return plan
 
     def scores(self, split: str, pixels: npt.NDArray[np.uint8], look: Look) -> npt.NDArray[np.float64]:
         """Mean scores of the views of each image, [n, classes]. The weights are those of the first call."""
@@ -177,6 +219,12 @@ class TorchWorker:
 
     def _momentum(self) -> dict[str, Tensor]:
         return {} if self.step is None else self.step.optimizer.momentum
+
+
+def _mixed(*numbers: int) -> int:
+    """A seed in which each of these numbers counts."""
+    digest = blake2b(repr(numbers).encode(), digest_size=8).digest()
+    return int.from_bytes(digest, "little") >> 1
 
 
 def _host(tensor: Tensor) -> npt.NDArray[Any]:

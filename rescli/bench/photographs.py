@@ -21,7 +21,7 @@ from rescli.bench.versus import Versus
 from rescli.data.decode import threads
 from rescli.data.listing import Photographs, list_images
 from rescli.data.order import Order
-from rescli.data.pixels import ColourInputs
+from rescli.data.pixels import PhotographFeed
 from rescli.data.scaled import COLOUR_STD, EIGENVALUES, EIGENVECTORS, LONGEST, SHORTEST, Augmentation
 from rescli.data.stream import training_batches
 from rescli.errors import UsageError
@@ -56,10 +56,11 @@ def _seconds(batches: Iterator[Tensor], number: int) -> float:
 
 
 def _ours(images: Photographs, batch_size: int, workers: int, mean: Tensor) -> Iterator[Tensor]:
-    inputs, order = ColourInputs(mean, batch_size), Order(len(images), 0)
+    inputs, order = PhotographFeed(mean.numpy(), batch_size), Order(len(images), 0)
     for made in training_batches(images, order, Augmentation(), batch=batch_size, workers=workers or threads()):
         if len(made.labels) == batch_size:
-            yield inputs(torch.from_numpy(made.pixels), torch.from_numpy(made.colour))
+            x, _ = inputs(*(torch.from_numpy(part) for part in (made.pixels, made.labels, made.colour)))
+            yield x
 
 
 class _RandomScale:

@@ -59,10 +59,10 @@ def verify(name: Verified, data: Data = None, json: Json = False, debug: Debug =
 
 def _verify_folder(data: Path | None, *, json: bool) -> None:
     from rescli.console.progress import watch
+    from rescli.data.locate import photographs
     from rescli.engine.look import look_at
-    from rescli.engine.score import folder
 
-    root = folder(data)
+    root = photographs(data)
     found = look_at(root, watch())
     if json:
         console.emit(

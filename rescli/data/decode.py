@@ -11,7 +11,8 @@ from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import IO, TypeVar
 
-from PIL import Image, ImageFile
+import PIL
+from PIL import Image, ImageFile, features
 
 from rescli.errors import DataError
 
@@ -65,6 +66,11 @@ def is_grey(image: Image.Image) -> bool:
     red, green, blue = image.split()
     same = red.tobytes()
     return same == green.tobytes() == blue.tobytes()
+
+
+def decoder() -> str:
+    """The library that decodes, and its version: another one may give other pixels."""
+    return f"Pillow {PIL.__version__}, libjpeg {features.version_codec('jpg')}"
 
 
 def threads() -> int:

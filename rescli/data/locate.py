@@ -48,6 +48,22 @@ def find(name: str, data: Path | None = None) -> Path:
     raise DataError(f"{wanted.title} was not found in {', nor in '.join(looked)}", _hint(wanted, data))
 
 
+def photographs(data: Path | None = None, trained_on: str | None = None) -> Path:
+    """Where ImageNet's images are: as given, where a run has had them, or `imagenet` in RESCLI_DATA.
+
+    Raises `DataError` where there is none of these.
+    """
+    if data is not None:
+        return data.expanduser()
+    if trained_on is not None and Path(trained_on).exists():
+        return Path(trained_on)
+    if (variable := os.environ.get(VARIABLE)) and (Path(variable) / "imagenet").exists():
+        return Path(variable) / "imagenet"
+    raise DataError(
+        "ImageNet nets need images, and nobody said where they are", "Name the folder of train/ and val/: --data DIR."
+    )
+
+
 def with_files(name: str) -> DatasetInfo:
     """The facts of a data set that has files. Raises `UsageError` for one that has none, or an unknown name."""
     wanted = info(name)

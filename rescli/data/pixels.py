@@ -39,27 +39,47 @@ class Normalized(nn.Module):
         return (pixels.float() / self.divisor - mean) / self.std
 
 
-class ColourInputs:
-    """Training batches of at most `batch` images: pixels / 255 - mean + colour, in one buffer that every call writes anew.
+class PhotographFeed(nn.Module):
+    """Batches of at most `batch` photographs of one size, as they enter a network: pixels / 255 - mean + colour.
 
-    Memory that is new for each batch would cost more than the arithmetic. `mean` float32 [H, W, 3]; on the host each image is
-    finished while it is in the processor's cache.
+    `mean` float32 [H, W, 3]. On the host inputs lie in one buffer that every call writes anew (memory that is new for each
+    batch would cost more than the arithmetic), and each image is finished while it is in the processor's cache.
     """
 
-    def __init__(self, mean: Tensor, batch: int) -> None:
-        self._mean = mean
-        self._buffer = torch.empty((batch, *mean.shape), device=mean.device)
+    mean: Tensor
+    _white: Tensor
 
-    def __call__(self, pixels: Tensor, colour: Tensor) -> Tensor:
-        """Uint8 [n, H, W, 3] and float32 [n, 3] -> float32 [n, 3, H, W], channels-last; valid until the next call."""
-        x = self._buffer[: len(pixels)]
-        if x.device.type == "cpu":
-            # numpy, because PyTorch's own threads would fight with those that decode: that halves the speed of both.
-            mean = self._mean.numpy()
-            for into, image, shift in zip(x.numpy(), pixels.numpy(), colour.numpy(), strict=True):
-                np.divide(image, np.float32(255), out=into)
-                np.subtract(into, mean, out=into)
-                np.add(into, shift, out=into)
+    def __init__(self, mean: npt.NDArray[np.float32], batch: int) -> None:
+        super().__init__()
+        self._batch = batch
+        self._buffer: npt.NDArray[np.float32] | None = None
+        self.register_buffer("mean", torch.from_numpy(np.array(mean, np.float32)), persistent=False)
+        self.register_buffer("_white", torch.tensor(255.0), persistent=False)
+
+    def __len__(self) -> int:
+        """The most images that come together."""
+        return self._batch
+
+    def forward(self, pixels: Tensor, labels: Tensor, colour: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """Uint8 [n, H, W, 3], int64 [n], and colours float32 [n, 3] in 0..1 of an augmented batch.
+
+        Returns float32 [n, 3, H, W], channels-last and on the host valid until the next call, and the labels.
+        """
+        if pixels.device.type == "cpu":
+            x = self._on_the_host(pixels, colour)
         else:
-            torch.div(pixels, 255.0, out=x).sub_(self._mean).add_(colour[:, None, None])
-        return x.permute(0, 3, 1, 2)
+            x = pixels.float() / self._white - self.mean
+            x = x if colour is None else x + colour[:, None, None]
+        return x.permute(0, 3, 1, 2), labels
+
+    def _on_the_host(self, pixels: Tensor, colour: Tensor | None) -> Tensor:
+        # numpy, because PyTorch's own threads would fight with those that decode: that halves the speed of both.
+        if self._buffer is None:
+            self._buffer = np.empty((self._batch, *self.mean.shape), np.float32)
+        x, mean = self._buffer[: len(pixels)], self.mean.numpy()
+        for number, (into, image) in enumerate(zip(x, pixels.numpy(), strict=True)):
+            np.divide(image, np.float32(255), out=into)
+            np.subtract(into, mean, out=into)
+            if colour is not None:
+                np.add(into, colour[number].numpy(), out=into)
+        return torch.from_numpy(x)

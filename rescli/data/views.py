@@ -64,6 +64,11 @@ class Views:
         return f"10 crops of {self.size} from a shorter side of {self.shorter}, {self.average} averaged"
 
 
+def center_view(image: Image.Image, shorter: int, size: int) -> npt.NDArray[np.uint8]:
+    """The center crop, uint8 [size, size, 3], of an image after its shorter side has become `shorter` pixels."""
+    return np.ascontiguousarray(center(_pixels(_resized(image, shorter)), size).transpose(1, 2, 0))
+
+
 def center(pixels: npt.NDArray[np.uint8], size: int) -> npt.NDArray[np.uint8]:
     """[3, H, W] -> [3, size, size]; half a pixel is rounded as torchvision does."""
     top, left = round((pixels.shape[1] - size) / 2), round((pixels.shape[2] - size) / 2)

@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from rescli.backends.base import State
 from rescli.engine.progress import Metrics, Progress
-from rescli.recipes.cifar import CifarRecipe
+from rescli.recipes.recipe import Recipe
 from rescli.store.record import RunRecord, Status
 from rescli.store.writer import BackgroundWriter
 
@@ -23,7 +23,7 @@ EVERY_SECONDS = 60.0
 class Facts:
     """What stays the same while one process works on a run."""
 
-    recipe: CifarRecipe
+    recipe: Recipe
     network: str
     environment: Mapping[str, Any]
     sessions: list[dict[str, Any]]
@@ -110,7 +110,7 @@ class Checkpointer:
 def summary(facts: Facts, status: Status, progress: Progress, metrics: Metrics) -> dict[str, Any]:
     """The few facts in the store's header, which a listing shows."""
     recipe = facts.recipe
-    tested = "val" if recipe.validation else "test"
+    tested = recipe.tested
     return {
         "status": status,
         "saved": datetime.now(timezone.utc).isoformat(timespec="seconds"),

@@ -9,7 +9,6 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from rescli.data.order import Order
 from rescli.engine.prepare import Prepared, describe, prepare, start
 from rescli.engine.request import Request
 from rescli.engine.resume import resumed
@@ -50,12 +49,12 @@ def dry_run(request: Request) -> DryRun:
             raise UsageError(f"{request.path} exists already", "Go on with it: --resume. Or name another file: --out.")
         record = read_run(request.path, tensors=False)
         request, done = resumed(request, record), record.progress["iteration"]
-    prepared = prepare(request)
+    prepared = prepare(request, quick=True)
     recipe, device = prepared.recipe, prepared.backend.device()
     assert recipe.precision != "auto", "prepare() decides"
     needed = training_memory(
         prepared.spec,
-        batch=recipe.batch_size,
+        batch=-(-recipe.batch_size // (prepared.team.size * request.accumulate)),
         precision=recipe.precision,
         checkpoint_activations=request.checkpoint_activations,
     ).peak
@@ -82,17 +81,15 @@ def dry_run(request: Request) -> DryRun:
 
 def _seconds_per_step(request: Request, prepared: Prepared) -> float:
     """The median of a few steps after a first one, which warms up. Each waits for the device."""
-    worker, feed = start(request, prepared)
-    recipe = prepared.recipe
-    images = len(prepared.splits.train.labels)
-    batch = min(recipe.batch_size, images)
-    worker.begin_epoch(feed.plan_tensors(Order(images, recipe.seed).epoch(0)))
+    worker = start(request, prepared)
     seconds = []
-    for iteration in range(1 + STEPS):
-        before = time.perf_counter()
-        worker.train_step(iteration, 0, batch, recipe.learning_rate)
-        worker.totals()
-        seconds.append(time.perf_counter() - before)
+    with prepared.source.supply() as supply:
+        for iteration in range(1 + STEPS):
+            before = time.perf_counter()
+            first, last = supply.give(worker, iteration)
+            worker.train_step(iteration, first, last, prepared.recipe.learning_rate)
+            worker.totals()
+            seconds.append(time.perf_counter() - before)
     return median(seconds[1:])
 
 

@@ -1,4 +1,4 @@
-"""The training loop (Sec. 4.2): iterations, not epochs."""
+"""The training loop (Sec. 3.4 and 4.2): iterations, not epochs."""
 
 from __future__ import annotations
 
@@ -11,15 +11,14 @@ import numpy as np
 
 from rescli.backends.base import Tally, Totals, Worker
 from rescli.backends.team import Team
-from rescli.data.feed import ResidentImages
-from rescli.data.order import Order
 from rescli.engine.checkpoint import Checkpointer
 from rescli.engine.observer import Observer
 from rescli.engine.progress import Mark, Metrics, Progress
+from rescli.engine.source import Supply
 from rescli.engine.stopping import StopSignals
 from rescli.errors import RescliError
-from rescli.recipes.cifar import CifarRecipe
-from rescli.recipes.schedule import Schedule
+from rescli.recipes.recipe import Recipe
+from rescli.recipes.schedule import Plateau, Schedule
 from rescli.store.record import Status
 
 
@@ -29,13 +28,11 @@ class Diverged(RescliError):
 
 @dataclass(kw_only=True)
 class Training:
-    """Everything the loop works with. `recipe` is resolved; `tested` is the split that is evaluated on the way."""
+    """Everything the loop works with. `recipe` is resolved."""
 
-    recipe: CifarRecipe
+    recipe: Recipe
     worker: Worker
-    order: Order
-    feed: ResidentImages
-    tested: str
+    supply: Supply
     progress: Progress
     metrics: Metrics
     checkpointer: Checkpointer
@@ -44,8 +41,6 @@ class Training:
     team: Team = field(default_factory=Team)
     clock: Callable[[], float] = time.monotonic
     schedule: Schedule = field(init=False)
-    epoch: int = field(init=False, default=-1)
-    """The epoch whose plan the worker has."""
     started: float = field(init=False, default=0.0)
     """When the run would have begun had it never been interrupted, on `clock`."""
     finished: bool = field(init=False, default=False)
@@ -74,7 +69,9 @@ def steps(run: Training) -> Iterator[None]:
     run.started = run.clock() - progress.seconds
     run.observer.begin(progress.iteration, recipe.iterations, recipe.batch_size)
     while True:
-        if _evaluation_due(run):
+        if _average_due(run):
+            _average(run)
+        if _evaluation_due(run) and not _average_due(run):
             _evaluate(run)
         if progress.iteration == recipe.iterations and not _evaluation_due(run):
             checkpoint(run, "finished")
@@ -92,14 +89,9 @@ def steps(run: Training) -> Iterator[None]:
 def _iterate(run: Training) -> None:
     """One iteration of SGD on the next batch, and the metrics and the warm-up rule where their windows end."""
     recipe, progress, schedule = run.recipe, run.progress, run.schedule
-    images, batch = run.order.images, recipe.batch_size
-    epoch, step = divmod(progress.iteration, -(-images // batch))  # an epoch ends with a short batch: every image once
-    if epoch != run.epoch:
-        plan = run.feed.plan_tensors(run.order.epoch(epoch))
-        run.worker.begin_epoch(plan if recipe.augment else plan[:1])
-        run.epoch = epoch
-    rate = schedule.at(progress.iteration, warming_up=progress.warming_up)
-    run.worker.train_step(progress.iteration, step * batch, min((step + 1) * batch, images), rate)
+    first, last = run.supply.give(run.worker, progress.iteration)
+    rate = schedule.at(progress.iteration, warming_up=progress.warming_up, drops=progress.drops)
+    run.worker.train_step(progress.iteration, first, last, rate)
     progress.iteration += 1
     progress.seconds = run.clock() - run.started
     run.observer.step(progress.iteration)
@@ -108,6 +100,19 @@ def _iterate(run: Training) -> None:
         _check_warmup(run)
     if progress.iteration % recipe.log_every == 0 or progress.iteration == recipe.iterations:
         _log(run, rate)
+
+
+def _average_due(run: Training) -> bool:
+    batches = run.recipe.batches_for_statistics
+    return run.progress.iteration == run.recipe.iterations and batches > 0 and not run.progress.averaged
+
+
+def _average(run: Training) -> None:
+    """BN's true averages in place of moving ones, after the last iteration. A signal leaves this to the resumed run."""
+    plans = run.supply.for_statistics(run.recipe.batches_for_statistics)
+    if run.worker.average_statistics(plans, lambda: run.stop.received is not None):
+        run.progress.averaged = True
+        run.observer.note(f"BN's statistics are now averages over {run.recipe.batches_for_statistics:,} batches")
 
 
 def _evaluation_due(run: Training) -> bool:
@@ -170,17 +175,36 @@ def _log(run: Training, rate: float) -> None:
 
 
 def _evaluate(run: Training) -> None:
-    tally = run.worker.evaluate(run.tested, lambda: run.stop.received is not None)
+    tested = run.recipe.tested
+    tally = run.worker.evaluate(tested, lambda: run.stop.received is not None, run.supply.tested())
     if tally is None:  # a signal came: the resumed run begins with this evaluation
         return
     loss, error = means(tally)
     if not math.isfinite(loss):  # finite weights may be too large to compute with
-        raise _diverged(run, f"{run.tested} loss", run.progress.iteration)
+        raise _diverged(run, f"{tested} loss", run.progress.iteration)
     run.progress.evaluated = run.progress.iteration
     run.progress.seconds = run.clock() - run.started
     row = {"iteration": run.progress.iteration, "loss": loss, "error": error, "seconds": run.progress.seconds}
-    run.metrics.add(run.tested, row)
-    run.observer.row(run.tested, row)
+    run.metrics.add(tested, row)
+    run.observer.row(tested, row)
+    if run.schedule.plateau is not None:
+        _check_plateau(run, run.schedule.plateau, error)
+
+
+def _check_plateau(run: Training, rule: Plateau, error: float) -> None:
+    """Divide the learning rate where evaluations no longer bring progress."""
+    progress = run.progress
+    if progress.best_error is None or error < progress.best_error - rule.least:
+        progress.best_error, progress.waited = error, 0
+        return
+    progress.waited += 1
+    if progress.waited >= rule.patience and progress.drops < rule.drops:
+        progress.drops, progress.waited = progress.drops + 1, 0
+        rate = run.schedule.at(progress.iteration, drops=progress.drops)
+        run.observer.note(
+            f"a plateau after iteration {progress.iteration}: {rule.patience} evaluations did not bring the error "
+            f"{rule.least:g} points below {progress.best_error:.2f} %; learning rate {rate:g}"
+        )
 
 
 def means(tally: Tally) -> tuple[float, float]:

@@ -5,91 +5,101 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from typing import Any, cast
-
-import numpy as np
+from typing import cast
 
 from rescli.backends.base import Backend, Job, Sgd, Worker
 from rescli.backends.registry import choose
 from rescli.backends.team import Team, join, processes
-from rescli.data.feed import ResidentImages
-from rescli.data.locate import find
-from rescli.data.mean import mean_image
+from rescli.data.locate import find, photographs
 from rescli.data.names import info
-from rescli.data.read import load
-from rescli.data.split import Splits, split
+from rescli.engine.observer import Observer, Silent
 from rescli.engine.request import Request
+from rescli.engine.source import Resident, Source
+from rescli.engine.streamed import Streamed
 from rescli.errors import BackendError, RescliError, UsageError, out_of_memory
 from rescli.models.build import build
-from rescli.models.spec import NetworkSpec
+from rescli.models.spec import Spec
 from rescli.profiling.cost import cost
 from rescli.recipes.cifar import CifarRecipe
-from rescli.recipes.recipe import Precision
+from rescli.recipes.imagenet import ImageNetRecipe
+from rescli.recipes.recipe import Precision, Recipe
 
 
 @dataclass(frozen=True, kw_only=True)
 class Prepared:
-    """A request whose data, device and arithmetic are settled."""
+    """A request whose images, device and arithmetic are settled."""
 
-    recipe: CifarRecipe
-    spec: NetworkSpec
-    splits: Splits
-    mean: np.ndarray[Any, np.dtype[np.float32]]
+    recipe: Recipe
+    spec: Spec
+    source: Source
     backend: Backend
-    tested: str
     team: Team
 
 
 def check(request: Request) -> None:
     """Whether the backend and the data are there at all. Raises as `prepare` does, sooner."""
     settle(request, choose(request.backend))
-    if info(request.recipe.dataset).needs_files:
+    if isinstance(request.recipe, ImageNetRecipe):
+        photographs(request.data)
+    elif info(request.recipe.dataset).needs_files:
         find(request.recipe.dataset, request.data)
 
 
-def prepare(request: Request) -> Prepared:
-    """Find the backend and the data. Raises `BackendError`, `DataError` and `UsageError`; writes nothing."""
+def prepare(request: Request, observer: Observer | None = None, *, quick: bool = False) -> Prepared:
+    """Find the backend and the images. Raises `BackendError`, `DataError` and `UsageError`; writes nothing.
+
+    `quick`: only to time some steps.
+    """
     team = join()
     backend = choose(request.backend)
     recipe = settle(request, backend)
-    if team.size > 1:
-        check_team(recipe, backend, team)
-    dataset = load(recipe.dataset, data=request.data)
-    splits = split(dataset, recipe.validation)
-    return Prepared(
-        recipe=recipe,
-        spec=recipe.spec(classes=len(dataset.classes)),
-        splits=splits,
-        mean=mean_image(splits.train.images),
-        backend=backend,
-        tested="val" if recipe.validation else "test",
-        team=team,
-    )
+    check_parts(recipe, backend, team, request.accumulate)
+    source = source_of(recipe, request, team, observer or Silent(), quick=quick)
+    return Prepared(recipe=recipe, spec=recipe.spec(classes=source.classes), source=source, backend=backend, team=team)
 
 
-def check_team(recipe: CifarRecipe, backend: Backend, team: Team) -> None:
-    """Whether the processes can share this recipe's batches. Raises `BackendError` and `UsageError`."""
-    if not getattr(backend, "distributed", False):
+def source_of(recipe: Recipe, request: Request, team: Team, observer: Observer, *, quick: bool) -> Source:
+    """The images that a recipe is about."""
+    if isinstance(recipe, ImageNetRecipe):
+        return Streamed(recipe, request, team, observer, quick=quick)
+    assert isinstance(recipe, CifarRecipe)
+    return Resident(recipe, request)
+
+
+def check_parts(recipe: Recipe, backend: Backend, team: Team, accumulate: int = 1) -> None:
+    """Whether processes, and parts one after the other, can share this recipe's batches.
+
+    Raises `BackendError` and `UsageError`.
+    """
+    if team.size > 1 and not getattr(backend, "distributed", False):
         raise BackendError(f"backend '{backend.name}' cannot share a run among {team.size} processes", "Start one.")
-    if recipe.bn_groups % team.size:
+    if recipe.bn_images is not None and recipe.bn_groups % (team.size * accumulate):
         raise UsageError(
-            f"{team.size} processes cannot share batches of {recipe.batch_size} images with BN over {recipe.bn_images}",
-            "Each needs a whole number of BN's groups of images: fewer processes, or a smaller --bn-images.",
+            f"{_sharing(team.size, accumulate)} cannot share batches of {recipe.batch_size} images "
+            f"with BN over {recipe.bn_images}",
+            "Each needs a whole number of BN's groups of images: fewer of them, or a smaller --bn-images.",
         )
 
 
-def settle(request: Request, backend: Backend) -> CifarRecipe:
+def settle(request: Request, backend: Backend) -> Recipe:
     """The recipe with nothing left open, the precision neither.
 
-    BN over the whole batch means over what a process has of it, where several share it.
+    BN over the whole batch means over what goes through the network together, where several processes or parts share it.
     """
-    recipe, size = request.recipe, processes()
-    if recipe.bn_images is None and size > 1:
-        if recipe.batch_size % size:
-            raise UsageError(f"{size} processes cannot share batches of {recipe.batch_size} images evenly")
-        recipe = replace(recipe, bn_images=recipe.batch_size // size)
+    recipe, parts = request.recipe, processes() * request.accumulate
+    if recipe.bn_images is None and recipe.resolved().bn_images is not None:
+        if recipe.batch_size % parts:
+            raise UsageError(
+                f"{_sharing(processes(), request.accumulate)} cannot share batches of {recipe.batch_size} images evenly"
+            )
+        recipe = replace(recipe, bn_images=recipe.batch_size // parts)
     recipe = recipe.resolved()
     return replace(recipe, precision=cast(Precision, precision_of(backend, recipe.precision)))
+
+
+def _sharing(processes: int, parts: int) -> str:
+    shared = f"{processes} processes" if processes > 1 else ""
+    return " with ".join(filter(None, (shared, f"{parts} parts" if parts > 1 else "")))
 
 
 def precision_of(backend: Backend, asked: str) -> str:
@@ -117,34 +127,31 @@ def blaming(backend: Backend) -> Iterator[None]:
 def describe(prepared: Prepared) -> list[str]:
     """The resolved recipe in three lines."""
     recipe, spec, counts = prepared.recipe, prepared.spec, cost(prepared.spec)
-    schedule = recipe.schedule()
-    option = "" if spec.shortcut is None else f" (option {spec.shortcut})"
+    schedule, option = recipe.schedule(), "" if recipe.shortcut is None else f" (option {recipe.shortcut})"
     drops = " and ".join(f"{milestone:,}" for milestone in schedule.milestones)
     rates = f"lr {schedule.learning_rate:g}" + (f", / {schedule.divisor:g} at {drops}" if drops else "")
     if schedule.warmup_lr is not None:
         rates += f", {schedule.warmup_lr:g} until the training error is below {schedule.warmup_error:g} %"
+    if rule := schedule.plateau:
+        rates += f", / {schedule.divisor:g} at a plateau of {rule.patience} evaluations, {rule.drops} times at most"
+    over = "" if recipe.bn_images is None else f", BN over {recipe.bn_images}"
     device = prepared.backend.device()
     return [
         f"{spec.name}{option} on {recipe.dataset}: {counts.parameters:,} parameters, {counts.macs:,} multiply-adds; "
-        f"{len(prepared.splits.train.labels):,} training images, seed {recipe.seed}",
+        f"{prepared.source.images:,} training images, seed {recipe.seed}",
         f"{recipe.iterations:,} iterations of {recipe.batch_size} images, {rates}; momentum {recipe.momentum:g} "
-        f"({recipe.momentum_form}), weight decay {recipe.weight_decay:g} ({recipe.decay}), BN over {recipe.bn_images}",
+        f"({recipe.momentum_form}), weight decay {recipe.weight_decay:g} ({recipe.decay}){over}",
         f"{recipe.precision} on {prepared.backend.name}: {device.name}"
         + (f", {prepared.team.size} processes" if prepared.team.size > 1 else ""),
     ]
 
 
-def start(request: Request, prepared: Prepared) -> tuple[Worker, ResidentImages]:
-    """The network, freshly initialized, and the images on the device; and the feed of the training images."""
-    recipe, splits = prepared.recipe, prepared.splits
-    tested = splits.test if splits.validation is None else splits.validation
-    feeds = {
-        "train": ResidentImages(splits.train, prepared.mean),
-        prepared.tested: ResidentImages(tested, prepared.mean),
-    }
+def start(request: Request, prepared: Prepared) -> Worker:
+    """The network, freshly initialized, on the device."""
+    recipe, parts = prepared.recipe, prepared.team.size * request.accumulate
     job = Job(
-        network=build(prepared.spec, seed=recipe.seed, bn_groups=recipe.bn_groups // prepared.team.size),
-        feeds=feeds,
+        network=build(prepared.spec, seed=recipe.seed, bn_groups=max(1, recipe.bn_groups // parts)),
+        feeds=prepared.source.feeds(),
         classes=prepared.spec.classes,
         precision=recipe.precision,
         sgd=Sgd(
@@ -156,10 +163,12 @@ def start(request: Request, prepared: Prepared) -> tuple[Worker, ResidentImages]
         deterministic=request.deterministic,
         threads=request.threads,
         compile=request.compile,
+        accumulate=request.accumulate,
+        seed=recipe.seed,
         checkpoint_activations=request.checkpoint_activations,
         team=prepared.team,
     )
-    return start_job(prepared.backend, job), feeds["train"]
+    return start_job(prepared.backend, job)
 
 
 def start_job(backend: Backend, job: Job) -> Worker:

@@ -52,6 +52,14 @@ class Progress:
     seconds: float = 0.0
     log_mark: Mark = field(default_factory=Mark)
     warmup_mark: Mark = field(default_factory=Mark)
+    drops: int = 0
+    """How often the learning rate was divided because the error had reached a plateau."""
+    best_error: float | None = None
+    """Of all evaluations so far, in %; None where no rule looks at it."""
+    waited: int = 0
+    """Evaluations since then without progress."""
+    averaged: bool = False
+    """Whether BN's statistics are the true averages."""
 
     def to_dict(self) -> dict[str, Any]:
         """As plain JSON values."""

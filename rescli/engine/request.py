@@ -15,7 +15,11 @@ from rescli.store.record import Status
 
 @dataclass(frozen=True, kw_only=True)
 class Request:
-    """What a user asked for. `given` is what was set on purpose: on a resume that is compared with the stored recipe."""
+    """What a user asked for. `given` is what was set on purpose: on a resume that is compared with the stored recipe.
+
+    `data` is the folder of data sets, or of photographs. What follows the recipe's options changes how a run is computed, not
+    what: `accumulate` cuts a batch into parts that are computed one after the other, `workers` threads decode photographs.
+    """
 
     recipe: Recipe
     given: Mapping[str, Any] = field(default_factory=dict)
@@ -27,6 +31,8 @@ class Request:
     threads: int | None = None
     compile: bool | None = None
     checkpoint_activations: bool = False
+    accumulate: int = 1
+    workers: int | None = None
     checkpoint_seconds: float | None = None
 
 

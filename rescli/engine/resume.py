@@ -4,20 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
-
-import numpy as np
 
 from rescli.backends.base import State, Totals, Worker
 from rescli.backends.registry import choose
 from rescli.engine.prepare import Prepared, precision_of
 from rescli.engine.progress import Metrics, Progress
 from rescli.engine.request import Request
-from rescli.errors import BackendError, DataError, UsageError
-from rescli.recipes.cifar import CifarRecipe
+from rescli.errors import BackendError, UsageError
+from rescli.recipes.recipe import Recipe
+from rescli.recipes.stored import recipe_of
 from rescli.store.record import RunRecord
 
-MATTERS = ("backend", "device", "threads", "deterministic", "torch", "processes", "compile")
+MATTERS = ("backend", "device", "threads", "deterministic", "torch", "processes", "compile", "accumulate", "decoder")
 """What may change the last bits of a run when it differs between two sessions."""
 
 
@@ -26,7 +26,7 @@ def resumed(request: Request, record: RunRecord) -> Request:
 
     Raises `UsageError` where the user now asks for another recipe, and `BackendError` where the backend is not there.
     """
-    stored = CifarRecipe.from_dict(record.recipe)
+    stored = recipe_of(record.recipe)
     last = record.sessions[-1] if record.sessions else {}
     if request.backend == "auto":
         request = replace(request, backend=str(last.get("backend", "auto")))
@@ -44,10 +44,17 @@ def resumed(request: Request, record: RunRecord) -> Request:
         deterministic=request.deterministic or bool(last.get("deterministic")),
         compile=last.get("compile") if request.compile is None else request.compile,
         checkpoint_activations=request.checkpoint_activations or bool(last.get("checkpoint_activations")),
+        accumulate=request.accumulate if request.accumulate > 1 else int(last.get("accumulate", 1)),
+        data=request.data or _remembered(stored, last),
     )
 
 
-def _changes(request: Request, stored: CifarRecipe, *, finished: bool) -> dict[str, tuple[Any, Any]]:
+def _remembered(stored: Recipe, last: Mapping[str, Any]) -> Path | None:
+    """Where the photographs were; data sets that have names are looked for as in a new run."""
+    return Path(last["data"]) if stored.dataset == "imagenet" and last.get("data") else None
+
+
+def _changes(request: Request, stored: Recipe, *, finished: bool) -> dict[str, tuple[Any, Any]]:
     """What was given and is not as stored, each with both values."""
     given = dict(request.given)
     precision = given.get("precision", "auto")
@@ -68,11 +75,7 @@ def check_same(request: Request, prepared: Prepared, record: RunRecord) -> None:
             f"{request.path} was trained in {precision}, which {prepared.backend.device().name} does not have",
             "Go on with it where it began, or name another --backend.",
         )
-    if not np.array_equal(prepared.mean, record.inputs["mean_image"]):
-        raise DataError(
-            f"the training images are not those that {request.path} was trained on (their mean image differs)",
-            f"`rescli data verify {prepared.recipe.dataset}` checks them.",
-        )
+    prepared.source.check_same(request, record)
 
 
 def restore(worker: Worker, record: RunRecord) -> tuple[Progress, Metrics]:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from rescli.data.locate import VARIABLE
+from rescli.data.locate import photographs
 from rescli.data.views import Views
 from rescli.engine.evaluate import evaluate_run, evaluate_weights
 from rescli.engine.evaluation import Evaluation
@@ -17,7 +16,7 @@ from rescli.engine.networks import open_network
 from rescli.engine.observer import Observer
 from rescli.engine.request import stored_recipe
 from rescli.engine.trial import Trial, grade, grade_ensemble, is_imagenet
-from rescli.errors import DataError, UsageError
+from rescli.errors import UsageError
 from rescli.models.weights.bundle import Bundle
 from rescli.store.network import holds_network, is_store
 from rescli.store.predictions import Predictions, holds_predictions, read_predictions
@@ -108,7 +107,7 @@ def trial(asked: Scoring, bundle: Bundle) -> Trial:
     if not asked.views.get("scales") and ({"pooling", "mirrored"} & set(asked.views)):
         raise UsageError("--pooling and --mirrored are for whole images", "Leave them out, or name --scales.")
     return Trial(
-        data=folder(asked.data, bundle.origin.get("data")),
+        data=photographs(asked.data, bundle.origin.get("data")),
         split=asked.split or "val",
         views=Views(**{"size": size, "shorter": round(size * 256 / 224), **asked.views}),
         backend=asked.backend,
@@ -116,24 +115,6 @@ def trial(asked: Scoring, bundle: Bundle) -> Trial:
         threads=asked.threads,
         **asked.photographs,
     )
-
-
-def folder(data: Path | None, trained_on: str | None = None) -> Path:
-    """Where ImageNet's images are: as given, where a run has had them, or `imagenet` in RESCLI_DATA.
-
-    Raises `DataError` where there is none of these.
-    """
-    if data is None and trained_on is not None and Path(trained_on).exists():
-        return Path(trained_on)
-    variable = os.environ.get(VARIABLE)
-    if data is None and variable and (Path(variable) / "imagenet").is_dir():
-        return Path(variable) / "imagenet"
-    if data is None:
-        raise DataError(
-            "ImageNet nets need images, and nobody said where they are",
-            "Name the folder of train/ and val/: --data DIR.",
-        )
-    return data
 
 
 def _is_ours(path: Path) -> bool:

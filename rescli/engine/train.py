@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 from rescli.backends.team import join, leave
-from rescli.data.order import Order
 from rescli.engine import environment
 from rescli.engine.checkpoint import Checkpointer, Facts
 from rescli.engine.fit import Training, checkpoint, fit
@@ -22,7 +21,7 @@ from rescli.engine.request import Outcome, Request
 from rescli.engine.resume import check_same, inexact, restore, resumed
 from rescli.engine.stopping import StopSignals
 from rescli.errors import StoreError, UsageError
-from rescli.recipes.cifar import CifarRecipe
+from rescli.recipes.stored import recipe_of
 from rescli.store.lock import RunLock
 from rescli.store.reader import read_run
 from rescli.store.record import RunRecord
@@ -95,12 +94,12 @@ def assemble(
     request: Request, observer: Observer, stop: StopSignals, record: RunRecord | None, stack: ExitStack
 ) -> Training:
     """A `Training` ready for the loop. `stack` ends the writer that belongs to it."""
-    prepared = prepare(request)
+    prepared = prepare(request, observer)
     for line in describe(prepared):
         observer.note(line)
     if record is not None:
         check_same(request, prepared, record)
-    worker, feed = start(request, prepared)
+    worker = start(request, prepared)
     recipe = prepared.recipe
     progress, metrics = restore(worker, record) if record else (Progress(warming_up=recipe.warms_up), Metrics())
     session = _session(request, prepared, progress.iteration)
@@ -112,16 +111,14 @@ def assemble(
         network=prepared.spec.name,
         environment=environment.describe(),
         sessions=[*sessions, session],
-        inputs={"mean_image": prepared.mean},
+        inputs=prepared.source.inputs,
         analysis=record.analysis if record else {},
     )
     writer = stack.enter_context(BackgroundWriter(request.path) if prepared.team.first else NoWriter())
     return Training(
         recipe=recipe,
         worker=worker,
-        order=Order(len(prepared.splits.train.labels), recipe.seed),
-        feed=feed,
-        tested=prepared.tested,
+        supply=stack.enter_context(prepared.source.supply()),
         progress=progress,
         metrics=metrics,
         checkpointer=Checkpointer(writer, facts, every_seconds=request.checkpoint_seconds),
@@ -146,14 +143,16 @@ def _session(request: Request, prepared: Prepared, iteration: int) -> dict[str, 
         "processes": prepared.team.size,
         "compile": request.compile,
         "checkpoint_activations": request.checkpoint_activations,
+        "accumulate": request.accumulate,
+        **prepared.source.facts,
         **environment.versions(),
     }
 
 
 def outcome(path: Path, record: RunRecord, *, already: bool = False) -> Outcome:
     """How the run in this store stands."""
-    recipe = CifarRecipe.from_dict(record.recipe)
-    tested = "val" if recipe.validation else "test"
+    recipe = recipe_of(record.recipe)
+    tested = recipe.tested
     return Outcome(
         path=path,
         status=record.status,

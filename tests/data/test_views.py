@@ -11,7 +11,7 @@ from PIL import Image
 from torchvision.transforms import CenterCrop, PILToTensor, Resize, TenCrop
 
 from rescli.data.decode import decode, in_parallel, opened
-from rescli.data.pixels import ColourInputs, Normalized
+from rescli.data.pixels import Normalized, PhotographFeed
 from rescli.data.views import Views, ten
 from rescli.errors import DataError, UsageError
 
@@ -110,9 +110,12 @@ def test_training_inputs_have_their_colours_shifted() -> None:
     mean = torch.from_numpy(random.random((8, 8, 3), np.float32))
     pixels = torch.from_numpy(random.integers(0, 256, (3, 8, 8, 3), np.uint8))
     colour = torch.from_numpy(random.random((3, 3), np.float32))
-    inputs = ColourInputs(mean, 4)
+    inputs, labels = PhotographFeed(mean.numpy(), 4), torch.arange(3)
     expected = (pixels.double() / 255 - mean + colour[:, None, None]).float().permute(0, 3, 1, 2)
-    found = inputs(pixels, colour)
+    found, same = inputs(pixels, labels, colour)
+    assert torch.equal(same, labels)
     torch.testing.assert_close(found, expected, rtol=0, atol=1e-6)
     assert found.is_contiguous(memory_format=torch.channels_last)
-    torch.testing.assert_close(inputs(pixels[:2], colour[:2]), expected[:2], rtol=0, atol=1e-6)
+    torch.testing.assert_close(inputs(pixels[:2], labels[:2], colour[:2])[0], expected[:2], rtol=0, atol=1e-6)
+    still = (pixels.double() / 255 - mean).float().permute(0, 3, 1, 2)
+    torch.testing.assert_close(inputs(pixels, labels)[0], still, rtol=0, atol=1e-6)

@@ -32,7 +32,7 @@ def _few_images(few_images: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
     def load(name: str, *, data: Path | None = None) -> Dataset:
         return few_images
 
-    monkeypatch.setattr("rescli.engine.prepare.load", load)
+    monkeypatch.setattr("rescli.engine.source.load", load)
     monkeypatch.setattr("rescli.engine.evaluate.load", load)
 
 

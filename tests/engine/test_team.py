@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 import torch
 from hypothesis import given
@@ -10,7 +12,7 @@ from hypothesis import strategies as st
 from rescli.backends.cpu import CpuBackend
 from rescli.backends.team import Team, processes
 from rescli.data.order import Order
-from rescli.engine.prepare import check_team, settle
+from rescli.engine.prepare import check_parts, settle
 from rescli.engine.request import Request
 from rescli.errors import BackendError, StoreError, UsageError
 from rescli.models.build import build
@@ -87,19 +89,19 @@ def test_bn_is_over_what_a_process_has(monkeypatch: pytest.MonkeyPatch, tmp_path
     monkeypatch.setenv("RANK", "0")
     monkeypatch.setenv("WORLD_SIZE", "2")
     assert processes() == 2
-    request = Request(recipe=small(), path=None)  # type: ignore[arg-type]
+    request = Request(recipe=small(), path=Path("run.h5"))
     assert settle(request, CpuBackend()).bn_images == 16
     with pytest.raises(UsageError, match="cannot share batches of 33 images evenly"):
-        settle(Request(recipe=small(batch_size=33), path=None), CpuBackend())  # type: ignore[arg-type]
+        settle(Request(recipe=small(batch_size=33), path=Path("run.h5")), CpuBackend())
 
 
 def test_processes_that_cannot_share_are_told() -> None:
-    check_team(small(bn_images=16), CpuBackend(), Team(0, 2))
+    check_parts(small(bn_images=16), CpuBackend(), Team(0, 2))
     with pytest.raises(UsageError, match="4 processes cannot share batches of 32 images with BN over 16"):
-        check_team(small(bn_images=16), CpuBackend(), Team(0, 4))
+        check_parts(small(bn_images=16), CpuBackend(), Team(0, 4))
 
     class Elsewhere:
         name = "elsewhere"
 
     with pytest.raises(BackendError, match="'elsewhere' cannot share a run among 2 processes"):
-        check_team(small(bn_images=16), Elsewhere(), Team(0, 2))  # type: ignore[arg-type]
+        check_parts(small(bn_images=16), Elsewhere(), Team(0, 2))  # type: ignore[arg-type]
