@@ -175,8 +175,9 @@ def _log(run: Training, rate: float) -> None:
 
 
 def _evaluate(run: Training) -> None:
-    tested = run.recipe.tested
-    tally = run.worker.evaluate(tested, lambda: run.stop.received is not None, run.supply.tested())
+    tested, plans = run.recipe.tested, run.supply.tested()
+    brought = {} if plans is None else {"plans": plans}
+    tally = run.worker.evaluate(tested, lambda: run.stop.received is not None, **brought)
     if tally is None:  # a signal came: the resumed run begins with this evaluation
         return
     loss, error = means(tally)

@@ -15,9 +15,11 @@ from rescli.data import synthetic
 from rescli.data.feed import ResidentImages
 from rescli.data.mean import mean_image
 from rescli.data.order import Order
+from rescli.data.pixels import PhotographFeed
 from rescli.errors import BackendError, StoreError
 from rescli.models.build import build
 from rescli.models.cifar import cifar_spec
+from rescli.models.spec import VggSpec
 
 SGD = Sgd(momentum=0.9, momentum_form="pytorch", weight_decay=1e-4, decay="all")
 
@@ -134,3 +136,81 @@ def test_precisions_of_a_processor() -> None:
     assert backend.precision("fp32") == "fp32"
     with pytest.raises(BackendError, match="no tf32"):
         backend.precision("tf32")
+
+
+def test_a_batch_in_parts_is_bn_over_groups(images: Any) -> None:
+    """Gradients, statistics and sums of batches of 32 and 31 images in two parts are those of `bn_groups=2`."""
+    groups = CpuBackend().start(job(images, network=build(cifar_spec(8), bn_groups=2)))
+    parts = CpuBackend().start(job(images, accumulate=2))
+    for worker in (groups, parts):
+        worker.begin_epoch(worker.feeds["train"].plan_tensors(Order(96, 0).epoch(0)))  # type: ignore[operator]
+        worker.train_step(0, 0, 32, 0.02)
+        worker.train_step(1, 32, 63, 0.02)
+
+    ours, theirs = parts.state(), groups.state()
+    for name, value in theirs.momentum.items():
+        assert np.linalg.norm(ours.momentum[name] - value) <= 1e-4 * np.linalg.norm(value), name
+    for name in (name for name in theirs.model if "running" in name):
+        np.testing.assert_allclose(ours.model[name], theirs.model[name], rtol=1e-4, atol=1e-6)
+    assert ours.totals.images == theirs.totals.images == 63
+    assert ours.totals.loss == pytest.approx(theirs.totals.loss, rel=1e-5)
+
+
+def test_one_part_alone_is_the_whole_bit_for_bit(images: Any) -> None:
+    plain, one = CpuBackend().start(job(images)), CpuBackend().start(job(images, accumulate=1))
+    steps(plain, images)
+    steps(one, images)
+    assert all(np.array_equal(value, one.state().model[name]) for name, value in plain.state().model.items())
+
+
+VGG = VggSpec(name="vgg", input_size=32, classes=10, stages=((8,), (8,)), hidden=(16, 16))
+
+
+def test_dropout_follows_from_seed_and_iteration(images: Any) -> None:
+    """A worker that goes on from a state draws what the one before would have drawn, whatever was drawn in between."""
+    whole, first, other = (CpuBackend().start(job(images, network=build(VGG), seed=seed)) for seed in (5, 5, 6))
+    steps(whole, images)
+    steps(other, images)
+    steps(first, images, 0, 2)
+    torch.rand(7)
+    rest = CpuBackend().start(job(images, network=build(VGG, seed=1), seed=5))
+    rest.load(first.state())
+    steps(rest, images, 2, 3)
+
+    assert all(np.array_equal(value, rest.state().model[name]) for name, value in whole.state().model.items())
+    assert not np.array_equal(whole.state().model["classifier.6.weight"], other.state().model["classifier.6.weight"])
+
+
+def test_images_that_are_brought_are_tested_like_those_that_lie_there(images: Any) -> None:
+    train, test = images
+    mean = mean_image(train.images)
+    network = build(cifar_spec(8))
+    resident = CpuBackend().start(job(images, network=network))
+    brought = CpuBackend().start(
+        Job(network=build(cifar_spec(8)), feeds={"test": PhotographFeed(mean, 20)}, classes=10, precision="fp32")
+    )
+    pixels, labels = torch.from_numpy(test.images), torch.from_numpy(test.labels)
+    plans = [(pixels[at : at + 20], labels[at : at + 20]) for at in range(0, 50, 20)]
+
+    found, expected = brought.evaluate("test", plans=plans), resident.evaluate("test")
+    assert found is not None
+    assert expected is not None
+    assert np.array_equal(found.images, expected.images)
+    assert np.array_equal(found.errors, expected.errors)
+    assert found.loss == pytest.approx(expected.loss, rel=1e-6)
+    assert brought.evaluate("test", stop=lambda: True, plans=plans) is None
+
+
+def test_averaged_statistics_are_put_back_if_somebody_says_stop(images: Any) -> None:
+    worker = CpuBackend().start(job(images))
+    steps(worker, images)
+    before = worker.state().model
+    answers = iter([False, True])
+    plan = tuple(rows[:32] for rows in worker.feeds["train"].plan_tensors(Order(96, 0).epoch(1)))  # type: ignore[operator]
+
+    assert not worker.average_statistics([plan, plan], lambda: next(answers))
+    assert all(np.array_equal(value, before[name]) for name, value in worker.state().model.items())
+    assert worker.average_statistics([plan])
+    after = worker.state().model
+    assert not np.array_equal(after["bn1.running_mean"], before["bn1.running_mean"])
+    assert np.array_equal(after["fc.weight"], before["fc.weight"])

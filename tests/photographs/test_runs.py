@@ -1,0 +1,262 @@
+"""Training on photographs: exact when resumed, whoever decodes; statistics, means and plateaus as the recipe says."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from torchvision.transforms import CenterCrop, Compose, PILToTensor, Resize
+
+from benchmarks.kills import same
+from rescli.backends.base import Tally
+from rescli.backends.worker import TorchWorker
+from rescli.data.listing import list_images
+from rescli.data.order import Order
+from rescli.data.stream import training_batches
+from rescli.engine.observer import Silent
+from rescli.engine.request import Request
+from rescli.engine.streamed import augmentation
+from rescli.engine.train import train
+from rescli.errors import DataError, StoppedEarly, UsageError
+from rescli.models.build import build
+from rescli.store.reader import read_run
+from tests.photographs.conftest import CLASSES, TRAINING, VALIDATION, Train, little
+
+
+class StopsTraining(Silent):
+    """Sends SIGTERM to this process after an iteration; the images of the mean, which are counted before, do not count."""
+
+    def __init__(self, iteration: int) -> None:
+        self._iteration, self._training = iteration, False
+
+    def begin(self, iteration: int, iterations: int, batch: int) -> None:
+        self._training = batch > 1
+
+    def step(self, iteration: int) -> None:
+        if self._training and iteration == self._iteration:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+
+@pytest.mark.parametrize("fork", [{}, {"model": "resnet18-b", "bn_images": 4, "augment": False}], ids=["paper", "fork"])
+def test_stopped_after_every_iteration(trained: Train, tmp_path: Path, fork: dict[str, Any]) -> None:
+    """In the middle of epochs and at their ends, with threads at work."""
+    recipe = little(**fork)
+    _, expected = trained(recipe, name="whole.h5", workers=1)
+    for iteration in range(1, 9):
+        with pytest.raises(StoppedEarly):
+            trained(recipe, resume=True, observer=StopsTraining(iteration))
+        assert read_run(tmp_path / "run.h5").progress["iteration"] == iteration
+    _, record = trained(recipe, resume=True, workers=3)
+
+    assert same(expected, record) == []
+    assert expected.progress["averaged"]
+    assert {name: value.tobytes() for name, value in expected.inputs.items()} == {
+        name: value.tobytes() for name, value in record.inputs.items()
+    }
+
+
+def test_a_signal_while_statistics_are_averaged_leaves_that_to_the_resumed_run(
+    trained: Train, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recipe = little()
+    _, expected = trained(recipe, name="whole.h5")
+    average = TorchWorker.average_statistics
+
+    def interrupted(self: TorchWorker, plans: Any, stop: Any = lambda: False) -> bool:
+        def some() -> Iterator[Any]:
+            for number, plan in enumerate(plans):
+                if number == 2:
+                    os.kill(os.getpid(), signal.SIGUSR1)
+                yield plan
+
+        return average(self, some(), stop)
+
+    monkeypatch.setattr(TorchWorker, "average_statistics", interrupted)
+    with pytest.raises(StoppedEarly, match="after iteration 9,"):
+        trained(recipe)
+    monkeypatch.undo()
+    halfway = read_run(tmp_path / "run.h5")
+    assert not halfway.progress["averaged"]
+    assert 9 not in halfway.metrics["val"]["iteration"], "what is tested are the averages"
+    _, record = trained(recipe, resume=True)
+    assert same(expected, record) == []
+
+
+def test_statistics_are_the_true_averages_over_the_batches_that_would_follow(trained: Train, photographs: Path) -> None:
+    """The mean over batches of what hooks see, in fp64, over the same batches through the same weights."""
+    recipe = little().resolved()
+    _, moving = trained(little(precise_bn=0), name="moving.h5")
+    _, record = trained(little())
+
+    ours = build(recipe.spec(classes=CLASSES))
+    ours.load_state_dict({name: torch.from_numpy(value.copy()) for name, value in moving.model.items()})
+    layers = {name: m for name, m in ours.named_modules() if isinstance(m, torch.nn.BatchNorm2d)}
+    seen: dict[str, list[tuple[torch.Tensor, torch.Tensor]]] = {name: [] for name in layers}
+    for name, layer in layers.items():
+        layer.register_forward_pre_hook(
+            lambda _, x, name=name: seen[name].append((x[0].double().mean((0, 2, 3)), x[0].double().var((0, 2, 3))))
+        )
+    listing = list_images(photographs, "train")
+    made = training_batches(
+        listing, Order(len(listing), 0), augmentation(recipe), batch=8, workers=1, first=recipe.iterations
+    )
+    ours.train()
+    with torch.no_grad():
+        for _ in range(4):
+            batch = next(made)
+            x = torch.from_numpy(batch.pixels) / 255.0 - torch.from_numpy(record.inputs["mean_image"])
+            ours((x + torch.from_numpy(batch.colour)[:, None, None]).permute(0, 3, 1, 2).float())
+    made.close()
+    for name, batches in seen.items():
+        mean, variance = (torch.stack(part).mean(0).numpy() for part in zip(*batches, strict=True))
+        np.testing.assert_allclose(record.model[f"{name}.running_mean"], mean, rtol=1e-4, atol=1e-5)
+        np.testing.assert_allclose(record.model[f"{name}.running_var"], variance, rtol=1e-4, atol=1e-6)
+    weights = [name for name in record.model if not name.endswith(("running_mean", "running_var"))]
+    assert all(np.array_equal(record.model[name], moving.model[name]) for name in weights), "weights stay"
+    assert not np.array_equal(record.model["bn1.running_var"], moving.model["bn1.running_var"])
+
+
+def test_the_mean_image_is_that_of_center_crops(trained: Train, photographs: Path) -> None:
+    crop = Compose([Resize(37), CenterCrop(32), PILToTensor()])
+    paths = sorted((photographs / "train").rglob("*.JPEG"))
+    crops = np.stack([crop(Image.open(path).convert("RGB")).numpy() for path in paths]).transpose(0, 2, 3, 1)
+    _, record = trained(little(iterations=1, precise_bn=0))
+    np.testing.assert_allclose(record.inputs["mean_image"], crops.mean(0) / 255, rtol=1e-6)
+    _, some = trained(little(iterations=1, precise_bn=0, mean_images=5), name="some.h5")
+    spread = [i * len(paths) // 5 for i in range(5)]
+    np.testing.assert_allclose(some.inputs["mean_image"], crops[spread].mean(0) / 255, rtol=1e-6)
+    assert [name.decode() for name in record.inputs["classes"]] == ["n00", "n01", "n02"]
+
+
+def test_parts_of_a_batch_are_bn_over_parts(trained: Train) -> None:
+    """Two parts one after the other compute what BN over half a batch computes at once, up to rounding."""
+    _, parts = trained(little(iterations=1, size=64), name="parts.h5", accumulate=2)
+    _, once = trained(little(iterations=1, size=64, bn_images=4), name="once.h5")
+    assert parts.recipe == once.recipe
+    assert parts.sessions[-1]["accumulate"] == 2
+    for name, value in once.momentum.items():  # the gradient, after one iteration
+        assert np.linalg.norm(value - parts.momentum[name]) <= 1e-3 * np.linalg.norm(value) + 1e-6, name
+    np.testing.assert_allclose(parts.metrics["train"]["loss"], once.metrics["train"]["loss"], rtol=1e-5)
+    with pytest.raises(UsageError, match="3 parts cannot share batches of 8 images evenly"):
+        trained(little(), name="odd.h5", accumulate=3)
+    with pytest.raises(UsageError, match="2 parts cannot share batches of 8 images with BN over 8"):
+        trained(little(bn_images=8), name="odd.h5", accumulate=2)
+
+
+class Notes(Silent):
+    """Remembers what it is told."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+
+    def note(self, text: str) -> None:
+        self.lines.append(text)
+
+
+def test_the_rate_falls_where_the_error_plateaus(
+    trained: Train, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Errors of 12 images, evaluated after every iteration; progress is more than 10 points below the best."""
+    wrong = [11, 9, 8, 8, 5, 4, 4, 4, 4, 3, 3, 3]  # 92, 75, 67, 67, 42, 33, 33, ... %
+    at = {"n": 0}
+
+    def evaluate(*_: Any, **__: Any) -> Tally:
+        errors = wrong[at["n"]]
+        at["n"] += 1
+        return Tally(loss=1.0, images=np.array([12]), errors=np.array([errors]))
+
+    monkeypatch.setattr(TorchWorker, "evaluate", evaluate)
+    recipe = little(iterations=12, eval_every=1, log_every=1, patience=2, least=10.0, drops=2, precise_bn=0)
+    told = Notes()
+    with pytest.raises(StoppedEarly):
+        trained(recipe, observer=StopsTraining(7))
+    trained(recipe, resume=True, observer=told)
+    record = read_run(tmp_path / "run.h5")
+
+    # best 92; 75; (67: 8 points, 1), (67, 2: the first drop) after 4; 42 best; (33: 9 points, 1), (33, 2) after 7: the second.
+    rates = [0.05] * 4 + [0.005] * 3 + [0.0005] * 5
+    np.testing.assert_allclose(record.metrics["train"]["learning_rate"], rates)
+    assert (record.progress["drops"], record.progress["best_error"]) == (2, pytest.approx(100 * 3 / 12))
+    assert [line for line in told.lines if "plateau after" in line] == [], (
+        "both were before the stop, and there are no more"
+    )
+    assert record.progress["waited"] == 2
+
+
+def test_milestones_in_place_of_plateaus(trained: Train) -> None:
+    recipe = little(iterations=6, milestones=(0.5,), log_every=1, eval_every=6, precise_bn=0)
+    _, record = trained(recipe)
+    np.testing.assert_allclose(record.metrics["train"]["learning_rate"], [0.05] * 3 + [0.005] * 3)
+    assert record.progress["best_error"] is None
+
+
+def test_a_run_knows_its_images_again(trained: Train, photographs: Path, tmp_path: Path) -> None:
+    recipe = little(precise_bn=0)
+    with pytest.raises(StoppedEarly):
+        trained(recipe, observer=StopsTraining(3))
+    other = tmp_path / "other"
+    shutil.copytree(photographs, other)
+    (other / "train" / "n00" / "0.JPEG").rename(other / "train" / "n01" / "new.JPEG")
+    with pytest.raises(DataError, match="does not hold the images"):
+        trained(recipe, resume=True, data=other)
+    outcome, _ = trained(recipe, resume=True, data=None)
+    assert outcome.status == "finished", "where they were is in the store"
+
+
+def test_images_without_classes_are_refused(trained: Train, photographs: Path, tmp_path: Path) -> None:
+    flat = tmp_path / "flat"
+    shutil.copytree(photographs / "train", flat / "train")
+    (flat / "val").mkdir()
+    shutil.copy(photographs / "val" / "n00" / "0.JPEG", flat / "val" / "0.JPEG")
+    with pytest.raises(DataError, match="which class an image has"):
+        trained(little(), data=flat)
+    shutil.copytree(photographs / "val" / "n00", flat / "val" / "n77")
+    (flat / "val" / "0.JPEG").unlink()
+    with pytest.raises(UsageError, match="the class n77 is not one of the 3"):
+        trained(little(), data=flat)
+    assert not (tmp_path / "run.h5").exists()
+
+
+def test_a_damaged_image_stops_the_run_and_the_store_stays(trained: Train, photographs: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "copy"
+    shutil.copytree(photographs, copy)
+    victim = copy / "train" / "n01" / "3.JPEG"
+    with pytest.raises(StoppedEarly):
+        trained(little(), data=copy, observer=StopsTraining(3))
+    whole = victim.read_bytes()
+    victim.write_bytes(whole[:200])
+    with pytest.raises(DataError, match=r"3\.JPEG: cannot be decoded"):
+        trained(little(), data=copy, resume=True)
+    assert read_run(tmp_path / "run.h5").progress["iteration"] == 3
+    victim.write_bytes(whole)
+    outcome, _ = trained(little(), data=copy, resume=True)
+    assert outcome.status == "finished"
+
+
+def test_metrics_count_every_image(trained: Train) -> None:
+    _, record = trained(little(iterations=6, log_every=3, eval_every=3, precise_bn=0))
+    assert record.progress["totals"]["images"] == 2 * CLASSES * TRAINING
+    errors = record.metrics["val"]["error"] * CLASSES * VALIDATION / 100
+    np.testing.assert_allclose(errors, np.round(errors), atol=1e-9)
+
+
+def test_classes_come_from_the_images_and_a_plain_net_trains(photographs: Path, tmp_path: Path) -> None:
+    request = Request(
+        recipe=little(model="plain18", iterations=2, precise_bn=0),
+        path=tmp_path / "plain.h5",
+        data=photographs,
+        threads=1,
+        backend="cpu",
+    )
+    train(request)
+    record = read_run(tmp_path / "plain.h5")
+    assert len(record.model["fc.bias"]) == CLASSES
+    assert all(np.isfinite(value).all() for value in record.model.values())
