@@ -64,6 +64,20 @@ def photographs(data: Path | None = None, trained_on: str | None = None) -> Path
     )
 
 
+def training_photographs(data: Path | None = None) -> Path:
+    """Where ImageNet's images are to be trained on: a folder of train/ and val/, or one file with both.
+
+    Raises `DataError` where they are not.
+    """
+    root = photographs(data)
+    if not root.exists():
+        raise DataError(f"{root}: there is no such folder", "Name the folder of train/ and val/: --data DIR.")
+    missing = [name for name in ("train", "val") if root.is_dir() and not (root / name).is_dir()]
+    if missing:
+        raise DataError(f"{root}: holds no folder {missing[0]}", "Name the folder of train/ and val/: --data DIR.")
+    return root
+
+
 def with_files(name: str) -> DatasetInfo:
     """The facts of a data set that has files. Raises `UsageError` for one that has none, or an unknown name."""
     wanted = info(name)

@@ -10,7 +10,7 @@ from typing import cast
 from rescli.backends.base import Backend, Job, Sgd, Worker
 from rescli.backends.registry import choose
 from rescli.backends.team import Team, join, processes
-from rescli.data.locate import find, photographs
+from rescli.data.locate import find, training_photographs
 from rescli.data.names import info
 from rescli.engine.observer import Observer, Silent
 from rescli.engine.request import Request
@@ -40,7 +40,7 @@ def check(request: Request) -> None:
     """Whether the backend and the data are there at all. Raises as `prepare` does, sooner."""
     settle(request, choose(request.backend))
     if isinstance(request.recipe, ImageNetRecipe):
-        photographs(request.data)
+        training_photographs(request.data)
     elif info(request.recipe.dataset).needs_files:
         find(request.recipe.dataset, request.data)
 

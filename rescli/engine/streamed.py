@@ -14,7 +14,7 @@ from rescli.backends.base import Worker
 from rescli.backends.team import Team
 from rescli.data.decode import decoder, threads
 from rescli.data.listing import Photographs, list_images
-from rescli.data.locate import photographs
+from rescli.data.locate import training_photographs
 from rescli.data.order import Order
 from rescli.data.photographs import center_plans, fingerprint, pixel_sums, plan_of, spread
 from rescli.data.pixels import PhotographFeed
@@ -35,7 +35,7 @@ class Streamed:
         self, recipe: ImageNetRecipe, request: Request, team: Team, observer: Observer, *, quick: bool = False
     ) -> None:
         """`quick`: no mean image is computed; to time some steps any will do."""
-        root = photographs(request.data)
+        root = training_photographs(request.data)
         self._recipe, self._team = recipe, team
         self._workers = request.workers or max(1, threads() // _processes_here(team))
         self._train = list_images(root, "train")

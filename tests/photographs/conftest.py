@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -39,6 +40,16 @@ def photographs(tmp_path_factory: pytest.TempPathFactory) -> Path:
                 mode = "L" if (label, which) == (0, 1) else "RGB"
                 Image.fromarray(coarse).resize(size).convert(mode).save(folder / f"{which}.JPEG", quality=92)
     return root
+
+
+@pytest.fixture(scope="session")
+def imagenette() -> Path:
+    """The folder of ten real classes of ImageNet."""
+    beside = Path(__file__).parents[3] / "shared" / "data"
+    for root in (os.environ.get("RESCLI_DATA"), beside):
+        if root and (Path(root) / "imagenette-mini" / "train").is_dir():
+            return Path(root) / "imagenette-mini"
+    pytest.skip("needs photographs: set RESCLI_DATA to the folder that holds imagenette-mini")
 
 
 def little(**values: Any) -> ImageNetRecipe:

@@ -13,6 +13,7 @@ from rescli.commands import layers
 from rescli.commands.options import Decay, MomentumForm, Precision, option
 from rescli.engine.request import Outcome, Request
 from rescli.errors import UsageError
+from rescli.recipes.imagenet import ImageNetRecipe
 from rescli.recipes.recipe import Recipe
 
 Rate = Annotated[float, option("--lr", help="Learning rate.")]
@@ -101,7 +102,10 @@ def print_recipe(request: Request, *, json: bool) -> None:
     from rescli.backends.registry import choose
     from rescli.engine.prepare import settle
 
-    recipe = settle(request, choose(request.backend)).to_dict()
+    settled = settle(request, choose(request.backend))
+    recipe = settled.to_dict()
+    if isinstance(settled, ImageNetRecipe):
+        del recipe["dataset"]  # always the same, so there is no option that takes it back
     if json:
         console.emit(recipe)
     else:
