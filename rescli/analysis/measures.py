@@ -32,7 +32,7 @@ class Net:
 
 
 def nets_by(found: Evidence, measure: str) -> list[Net]:
-    """All networks that were trained to the end, by one measure; seeds of one experiment together."""
+    """All networks that were trained to the end, by one measure, shallow to deep; seeds of one experiment together."""
     gathered: dict[tuple[str, str], list[tuple[Entry, float, tuple[str, ...]]]] = {}
     for one in found.entries:
         if not one.complete:
@@ -42,7 +42,7 @@ def nets_by(found: Evidence, measure: str) -> list[Net]:
             same = gathered.setdefault((one.experiment, key), [])
             if one.path not in [entry.path for entry, *_ in same]:  # a run with several tests has one curve
                 same.append((one, value, caveats))
-    return [
+    nets = [
         Net(
             entry=same[0][0],
             key=key,
@@ -51,6 +51,7 @@ def nets_by(found: Evidence, measure: str) -> list[Net]:
         )
         for (_, key), same in gathered.items()
     ]
+    return sorted(nets, key=lambda net: net.depth)
 
 
 def _measured(one: Entry, measure: str) -> tuple[str, float | None, tuple[str, ...]]:
