@@ -69,7 +69,7 @@ def read_predicted(path: Path) -> Predicted:
             path=path,
             specs=tuple(described(one) for one in about["descriptions"]),
             recipes=tuple(None if one is None else recipe_of(one) for one in about["recipes"]),
-            iterations=tuple(about["iterations"]),
+            iterations=tuple(None if one is None else int(one) for one in about["iterations"]),
             digests=tuple(str(one or "") for one in about["weights_sha256"]),
             views=str(about.get("views", "")),
             test=tested(result),

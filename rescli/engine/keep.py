@@ -42,6 +42,7 @@ def tested(result: Graded) -> Tested:
     top1, about, made = result.error(1), result.predictions.about, result.predictions
     if top1 is None:
         raise UsageError("the images have no labels, so there is no error", "Name the true classes: --truth FILE.")
+    iteration = about["iterations"][0]
     return Tested(
         top1=top1,
         top5=result.error(5),
@@ -52,11 +53,11 @@ def tested(result: Graded) -> Tested:
         crops=int(about["crops"] or 0),
         size=int(about["size"] or 0),
         shorter=int(about["shorter"] or 0),
-        scales=tuple(about["scales"] or ()),
+        scales=tuple(int(scale) for scale in about["scales"] or ()),
         mirrored=bool(about["mirrored"]),
         pooling=str(about["pooling"] or ""),
         average=str(about["average"]),
         precision=str(about["precision"] or "various"),
         weights=str(about["weights_sha256"][0] or "") if len(about["weights_sha256"]) == 1 else "",
-        iteration=about["iterations"][0] if len(about["iterations"]) == 1 else None,
+        iteration=iteration if len(about["iterations"]) == 1 else None,
     )

@@ -89,6 +89,9 @@ class Tested:
         try:
             if tree["@schema"] != SCHEMA:
                 raise ValueError(f"a test of schema {tree['@schema']}")
+            errors = [float(tree[name]) for name in ("top1_error", "top5_error") if name in tree]
+            if not all(0 <= error <= 100 for error in errors):
+                raise ValueError(f"errors of {errors} %")
             return cls(
                 top1=float(tree["top1_error"]),
                 top5=float(tree["top5_error"]) if "top5_error" in tree else None,

@@ -282,6 +282,40 @@ def test_an_ensemble_of_older_predictions_can_be_read(tmp_path: Path) -> None:
         collect([tmp_path], predictions=True)
 
 
+@pytest.mark.parametrize(
+    "odd",
+    [
+        {"iterations": ["x"]},
+        {"iterations": [1, 2]},
+        {"recipes": ["x"]},
+        {"recipes": [{"dataset": "imagenet", "iterations": "x"}]},
+        {"descriptions": [{"network": "resnet34", "classes": -1}]},
+        {"descriptions": ["x"]},
+        {"weights_sha256": 3},
+        {"crops": "x"},
+        {"scales": ["x"]},
+        {"networks": []},
+    ],
+    ids=str,
+)
+def test_predictions_that_make_no_sense_are_named(tmp_path: Path, odd: dict[str, Any]) -> None:
+    path = scores(tmp_path / "a.h5", network("resnet34", classes=10), wrong=3)
+    made = read_predictions(path)
+    path.write_bytes(encode_predictions(replace(made, about={**made.about, **odd})))
+    with pytest.raises(StoreError, match="fit no table"):
+        collect([path], predictions=True)
+
+
+@pytest.mark.parametrize(
+    "odd", [{"@schema": 2}, {"top1_error": 101.0}, {"top1_error": float("nan")}, {"@images": "x"}, {"@crops": None}]
+)
+def test_a_kept_test_that_makes_no_sense_is_none(odd: dict[str, Any]) -> None:
+    tree = {**a_test(weights(0), top1=1.0, top5=0.5).to_tree(), **odd}
+    with pytest.raises(ValueError):
+        tested.Tested.from_tree(tree)
+    assert tested.tests_in({"tests": {"10-crop": tree}}) == ()
+
+
 def test_images_without_labels_have_no_row(tmp_path: Path) -> None:
     path = scores(tmp_path / "a.h5", network("resnet34", classes=10), wrong=3)
     made = read_predictions(path)

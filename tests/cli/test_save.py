@@ -66,6 +66,7 @@ def record(seed: int, *, iteration: int) -> RunRecord:
         },
         model={name: tensor.numpy() for name, tensor in net.state_dict().items()},
         momentum={"fc.bias": np.ones(CLASSES, np.float32)},
+        analysis={"responses": {"std": np.ones(2)}},
         summary={"status": "stopped", "iteration": iteration, "iterations": 100, "network": "resnet18"},
     )
 
@@ -88,6 +89,7 @@ def test_a_test_is_kept_and_found_again(rescli: Rescli, photographs: Path, run: 
     assert rescli("eval", run, "--data", photographs, *scales, "--threads", "1").code == 0
     assert set(read_run(run).analysis["tests"]) == {"10-crop", "scales-32-64-logits"}
     assert digest(read_run(run).momentum) == digest(before.momentum)
+    assert read_run(run).analysis["responses"]["std"].tolist() == [1, 1]
     assert rescli("runs", "verify", run).code == 0
 
     table = rescli("analyze", "table3", run.parent, "--json").document
