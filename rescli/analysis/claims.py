@@ -42,10 +42,13 @@ def claims(
         ),
         _overfits(groups),
         _warm_up(runs),
-        _smaller_than_plain(responses),
-        _smaller_with_depth(responses),
-        _no_vanishing(gradients),
+        *of_layers(responses, gradients),
     ]
+
+
+def of_layers(responses: Sequence[Responses], gradients: Sequence[Gradients]) -> list[Verdict]:
+    """The claims about responses (Fig. 7) and gradients (Sec. 4.1), of whatever nets these are."""
+    return [_smaller_than_plain(responses), _smaller_with_depth(responses), _no_vanishing(gradients)]
 
 
 def _of_one_net(

@@ -12,6 +12,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 import rescli
 from rescli.analysis.claims import claims
+from rescli.analysis.claims import of_layers as layer_claims
 from rescli.analysis.claims_imagenet import claims_imagenet
 from rescli.analysis.collect import Collection
 from rescli.analysis.degradation import degradation_table
@@ -20,7 +21,7 @@ from rescli.analysis.kinds import KINDS
 from rescli.analysis.measured import Measured
 from rescli.analysis.recipes import word
 from rescli.analysis.run import Run
-from rescli.analysis.shown import Shown, figure4, figures
+from rescli.analysis.shown import Shown, figure4, figures, of_layers
 from rescli.analysis.table import Footnotes, Table
 from rescli.analysis.table5 import table5
 from rescli.analysis.table6 import table6
@@ -62,6 +63,9 @@ def sections(found: Collection, measured: Measured, known: Evidence) -> list[Sec
     cifar = [run for run in found.runs if not run.imagenet]
     photographs = [run for run in found.runs if run.imagenet]
     made = [of_cifar(cifar, measured)] if cifar else []
+    if not cifar and measured.responses:  # the layers of ImageNet nets
+        judged = layer_claims(measured.responses, measured.gradients)
+        made.append(Section(title="Layers", verdicts=tuple(judged), figures=tuple(of_layers(measured))))
     made += [of_imagenet(photographs, known)] if known else []
     if found.runs:
         made.append(Section(title="All runs", tables=(run_table(found.runs), degradation_table(found.runs))))
@@ -73,7 +77,7 @@ def of_cifar(runs: Sequence[Run], measured: Measured) -> Section:
     return Section(
         title="CIFAR",
         verdicts=tuple(claims(runs, measured.responses, measured.gradients)),
-        figures=tuple(figures(runs, measured)),
+        figures=(*figures(runs), *of_layers(measured)),
         tables=(table6(runs),),
     )
 
@@ -92,7 +96,8 @@ def of_imagenet(runs: Sequence[Run], known: Evidence) -> Section:
 def verdicts_of(found: Collection, measured: Measured, known: Evidence) -> list[Verdict]:
     """Those of the page."""
     cifar = [run for run in found.runs if not run.imagenet]
-    verdicts = claims(cifar, measured.responses, measured.gradients) if cifar else []
+    both = measured.responses, measured.gradients
+    verdicts = claims(cifar, *both) if cifar else layer_claims(*both) if measured.responses else []
     return [*verdicts, *(claims_imagenet(known) if known else [])]
 
 

@@ -27,17 +27,14 @@ class Shown:
     caption: str
 
 
-def figures(runs: Sequence[Run], measured: Measured) -> list[Shown]:
-    """The figures of the paper that these runs allow."""
+def figures(runs: Sequence[Run]) -> list[Shown]:
+    """Figs. 1 and 6, as far as these CIFAR runs allow."""
     shown: list[Shown] = []
-
-    def draw(title: str, caption: str, plot: Plot) -> None:
-        shown.append(Shown(title=title, svg=inline(plot, salt=title), caption=caption))
 
     def some(choose: Callable[[Run], bool], least: int, title: str, caption: str) -> None:
         chosen = [run for run in runs if choose(run) and len(run.curve("train")[1])]
         if len({run.recipe.depth for run in chosen}) >= least:
-            draw(title, caption, curves(chosen))
+            shown.append(drawn(title, caption, curves(chosen)))
 
     lines = "Thin dashed lines: training error; bold lines: test error."
     some(
@@ -54,19 +51,25 @@ def figures(runs: Sequence[Run], measured: Measured) -> list[Shown]:
         "Figure 6, right",
         f"Residual nets with 110 and 1202 layers. {lines}",
     )
+    return shown
+
+
+def of_layers(measured: Measured) -> list[Shown]:
+    """Fig. 7 and the gradients, where they were measured."""
+    shown: list[Shown] = []
     if measured.responses:
         first = measured.responses[0]
         caption = (
             f"Standard deviations of layer responses over {first.images:,} {first.split} images: outputs of each 3x3 layer, "
             "after BN and before ReLU or addition. Dashed: plain nets."
         )
-        draw("Figure 7", caption, fig7(measured.responses))
+        shown.append(drawn("Figure 7", caption, fig7(measured.responses)))
     if measured.gradients:
         norms = measured.gradients[0]
         caption = (
             f"Norms over {norms.batches} batches of {norms.batch_size} images, with their spread. Dashed: plain nets."
         )
-        draw("Gradients and forward variance (Sec. 4.1)", caption, gradients_plot(measured.gradients))
+        shown.append(drawn("Gradients and forward variance (Sec. 4.1)", caption, gradients_plot(measured.gradients)))
     return shown
 
 
@@ -82,8 +85,13 @@ def figure4(runs: Sequence[Run]) -> list[Shown]:
         chosen = [run for run in runs if choose(run) and run.has_curve]
         if chosen:
             caption = f"{what}. Thin dashed lines: training error; bold lines: validation error of the center crop."
-            shown.append(Shown(title=title, svg=inline(curves(chosen), salt=title), caption=caption))
+            shown.append(drawn(title, caption, curves(chosen)))
     return shown
+
+
+def drawn(title: str, caption: str, plot: Plot) -> Shown:
+    """A figure of the page."""
+    return Shown(title=title, svg=inline(plot, salt=title), caption=caption)
 
 
 def inline(plot: Plot, *, salt: str) -> str:

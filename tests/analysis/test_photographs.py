@@ -21,7 +21,9 @@ from rescli.analysis.kinds import refused
 from rescli.analysis.measured import Measured
 from rescli.analysis.recipes import choices, differences
 from rescli.analysis.report import report
+from rescli.analysis.responses import responses
 from rescli.analysis.run import read
+from rescli.analysis.subject import Wishes
 from rescli.analysis.table import Table
 from rescli.analysis.table5 import table5
 from rescli.analysis.table6 import table6
@@ -527,6 +529,16 @@ def test_the_page_has_a_section_for_imagenet_only_where_there_is_something(tmp_p
     assert "Figure 4, right" not in page  # a VGG net is no residual net
     only = report(collect([tmp_path / "s.h5"], predictions=True), Measured(), title="x")
     assert "<h2>CIFAR</h2>" not in only
+
+
+def test_what_was_measured_is_shown_without_a_cifar_run_too(tmp_path: Path) -> None:
+    a_run(tmp_path / "p18.h5", model="plain18")
+    measured = Measured(responses=(responses("plain8", Wishes(dataset="synthetic", images=16)),))
+    page = report(collect([tmp_path]), measured, title="x")
+    assert "<h2>Layers</h2>" in page
+    assert page.count("<h3>Figure 7</h3>") == 1
+    assert "residual nets have smaller responses" in page
+    assert "<h2>CIFAR</h2>" not in page
 
 
 # What is kept
