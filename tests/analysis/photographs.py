@@ -8,6 +8,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from rescli.analysis.collect import collect
+from rescli.analysis.evidence import Evidence, evidence
+from rescli.analysis.table import Table
 from rescli.engine.about import about_ensemble, about_network
 from rescli.engine.networks import save_bytes
 from rescli.models.weights.bundle import Bundle
@@ -127,3 +130,17 @@ def of(wrong: int, images: int, classes: int, about: Any) -> Predictions:
     return Predictions(
         scores=found, labels=labels, files=files, classes=tuple(f"n{n:03}" for n in range(classes)), about=about
     )
+
+
+def known(*sources: Path) -> Evidence:
+    return evidence(collect(sources, predictions=True))
+
+
+def rows(table: Table) -> dict[str, tuple[str, ...]]:
+    """By the first cell; the last of several rows of one name."""
+    return {row[0]: row[1:] for row in table.rows}
+
+
+def note_of(table: Table, letters: str) -> list[str]:
+    notes = dict(line.split(": ", 1) for line in table.notes if line.split(": ")[0].isalpha())
+    return [notes[letter] for letter in letters.split(",")]
