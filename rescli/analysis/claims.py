@@ -1,4 +1,4 @@
-"""What the paper claims of its CIFAR runs, each claim held against the runs at hand."""
+"""What the paper claims of its CIFAR nets, each claim held against the runs at hand."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ def claims(
     runs: Sequence[Run], responses: Sequence[Responses] = (), gradients: Sequence[Gradients] = ()
 ) -> list[Verdict]:
     """Every claim of Secs. 1, 4.1 and 4.2 that CIFAR runs can speak to, with the verdict of these."""
+    runs = [run for run in runs if not run.imagenet]
     groups = [one for one in group(runs) if one.first.finished]
     return [
         *degradation(runs),
@@ -41,10 +42,13 @@ def claims(
         ),
         _overfits(groups),
         _warm_up(runs),
-        _smaller_than_plain(responses),
-        _smaller_with_depth(responses),
-        _no_vanishing(gradients),
+        *of_layers(responses, gradients),
     ]
+
+
+def of_layers(responses: Sequence[Responses], gradients: Sequence[Gradients]) -> list[Verdict]:
+    """The claims about responses (Fig. 7) and gradients (Sec. 4.1), of whatever nets these are."""
+    return [_smaller_than_plain(responses), _smaller_with_depth(responses), _no_vanishing(gradients)]
 
 
 def _of_one_net(
@@ -92,7 +96,7 @@ def _overfits(groups: Sequence[Group]) -> Verdict:
 
 def _warm_up(runs: Iterable[Run]) -> Verdict:
     """Footnote 5: about 400 of 64k iterations."""
-    warm = [run for run in runs if run.recipe.warmup]
+    warm = [run for run in runs if run.recipe.warms_up]
     ended = [run for run in warm if run.warmup_ended is not None]
     return Verdict(
         claim="a learning rate of 0.01 brings the training error of very deep nets below 80 % after about 400 iterations",
@@ -105,7 +109,7 @@ def _warm_up(runs: Iterable[Run]) -> Verdict:
 
 def _trained(found: Iterable[Responses], *, plain: bool) -> list[Responses]:
     nets = [one for one in found if not one.label.endswith("initialization") and one.label.startswith("plain") == plain]
-    return sorted(nets, key=lambda one: len(one.layers))
+    return sorted(nets, key=lambda one: (one.dataset, len(one.layers)))
 
 
 def _smaller_than_plain(found: Sequence[Responses]) -> Verdict:
@@ -113,7 +117,7 @@ def _smaller_than_plain(found: Sequence[Responses]) -> Verdict:
         (plain, residual)
         for residual in _trained(found, plain=False)
         for plain in _trained(found, plain=True)
-        if len(plain.layers) == len(residual.layers)
+        if (plain.dataset, len(plain.layers)) == (residual.dataset, len(residual.layers))
     ]
     return Verdict(
         claim="residual nets have smaller responses than their plain counterparts",
@@ -128,7 +132,7 @@ def _smaller_than_plain(found: Sequence[Responses]) -> Verdict:
 
 def _smaller_with_depth(found: Sequence[Responses]) -> Verdict:
     nets = _trained(found, plain=False)
-    pairs = [(a, b) for a, b in pairwise(nets) if len(a.layers) < len(b.layers)]
+    pairs = [(a, b) for a, b in pairwise(nets) if a.dataset == b.dataset and len(a.layers) < len(b.layers)]
     return Verdict(
         claim="the deeper a residual net, the smaller the responses of its layers",
         where="Fig. 7",

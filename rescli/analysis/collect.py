@@ -1,15 +1,19 @@
-"""From files, folders and patterns to runs: those that can be used, and the others each with the reason."""
+"""From files, folders and patterns to runs and predictions: those that can be used, and the others each with the reason."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from glob import glob, has_magic
 from pathlib import Path
+from typing import TypeAlias
 
+from rescli.analysis.predicted import Predicted, read_predicted
 from rescli.analysis.run import Run, read
 from rescli.errors import RescliError, StoreError
 from rescli.store.listing import list_runs
+from rescli.store.predictions import holds_predictions
+from rescli.store.problems import ForeignFile
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,34 +28,68 @@ class Skipped:
         return {"path": str(self.path), "why": self.why}
 
 
+Refuse: TypeAlias = Callable[["Run | Predicted"], "str | None"]
+"""Why a command cannot use something that was read; None where it can."""
+
+
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Collection:
-    """The runs that were found, in the order they were named in, and what was skipped."""
+    """The runs and saved predictions that were found, in the order they were named in, and what was skipped."""
 
     runs: tuple[Run, ...]
     skipped: tuple[Skipped, ...]
+    predictions: tuple[Predicted, ...] = ()
 
 
-def collect(sources: Iterable[Path | str], *, strict: bool = False) -> Collection:
-    """The runs in `sources`: run stores, folders (with all below them) and patterns such as "runs/plain*.h5".
+def collect(
+    sources: Iterable[Path | str],
+    *,
+    strict: bool = False,
+    predictions: bool = False,
+    refuse: Refuse = lambda _: None,
+) -> Collection:
+    """What is in `sources`: run stores, folders (with all below them) and patterns such as "runs/plain*.h5".
 
-    A file that cannot be read, or that holds no run, is skipped and named. With `strict` that is a `StoreError`; so is,
-    always, a source that leads to no run at all.
+    A file that cannot be read, that holds no run (nor, with `predictions`, scores), or that `refuse` has a reason against, is
+    skipped and named. With `strict` that is a `StoreError`; so is, always, that nothing is left.
     """
-    runs: list[Run] = []
+    found: list[Run | Predicted] = []
     skipped: list[Skipped] = []
     for path in files(sources):
         try:
-            runs.append(read(path))
-        except RescliError as error:  # noqa: PERF203
-            skipped.append(Skipped(path=path, why=error.message.removeprefix(f"{path}: ")))
-    if skipped and (strict or not runs):
+            one = _read(path, predictions)
+            why = refuse(one)
+        except RescliError as error:
+            why = error.message.removeprefix(f"{path}: ")
+        if why is None:
+            found.append(one)
+        else:
+            skipped.append(Skipped(path=path, why=why))
+    if skipped and (strict or not found):
         reasons = "; ".join(f"{one.path}: {one.why}" for one in skipped[:3])
         raise StoreError(
             reasons + (f"; and {len(skipped) - 3} more" if len(skipped) > 3 else ""),
-            "Leave out --strict to go on without." if runs else "`rescli runs list DIR` shows the runs in a folder.",
+            "Leave out --strict to go on without." if found else "`rescli runs list DIR` shows the runs in a folder.",
         )
-    return Collection(runs=tuple(runs), skipped=tuple(skipped))
+    return Collection(
+        runs=tuple(one for one in found if isinstance(one, Run)),
+        skipped=tuple(skipped),
+        predictions=tuple(one for one in found if isinstance(one, Predicted)),
+    )
+
+
+def only_cifar(one: Run | Predicted) -> str | None:
+    """For Table 6."""
+    return "an ImageNet net's: Table 6 is of CIFAR nets" if isinstance(one, Predicted) or one.imagenet else None
+
+
+def _read(path: Path, predictions: bool) -> Run | Predicted:
+    try:
+        return read(path)
+    except ForeignFile:
+        if not predictions or not holds_predictions(path):
+            raise
+    return read_predicted(path)
 
 
 def files(sources: Iterable[Path | str]) -> list[Path]:

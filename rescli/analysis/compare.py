@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from rescli.analysis.run import Run, word
+from rescli.analysis.recipes import word
+from rescli.analysis.run import Run
 from rescli.analysis.table import Table
 
 
@@ -16,8 +17,9 @@ def compare(runs: Sequence[Run]) -> Table:
     """
     recipes = [run.recipe.to_dict() for run in runs]
     rows: list[tuple[str, list[Any], list[str]]] = []
-    for name in recipes[0]:
-        values = [recipe[name] for recipe in recipes]
+    # A CIFAR run beside an ImageNet run: what only one of the recipes knows is none in the other.
+    for name in dict.fromkeys(name for recipe in recipes for name in recipe):
+        values = [recipe.get(name) for recipe in recipes]
         if any(value != values[0] for value in values):
             rows.append((name, values, [word(value) for value in values]))
     differing = len(rows)

@@ -12,13 +12,17 @@ from rescli.errors import RescliError
 
 TOP = 20.0
 """Figs. 1 and 6 show errors up to 20 %."""
+FIGURE_4 = (20.0, 60.0)
+"""Fig. 4 shows errors from 20 to 60 %."""
 
 
-def curves(runs: Sequence[Run], *, bottom: float = 0.0, top: float | None = None) -> Plot:
+def curves(runs: Sequence[Run], *, bottom: float | None = None, top: float | None = None) -> Plot:
     """As Figs. 1 and 6: "Dashed lines denote training error, and bold lines denote testing error."
 
-    Runs of one net share a colour. The axis goes from `bottom` to `top`: 20 % as in the paper, or further where a run ends
-    above that (the paper leaves plain-110 out). Raises `RescliError` where no run has a point yet.
+    As Fig. 4 where all are ImageNet runs: "Thin curves denote training error, and bold curves denote validation error of the
+    center crops." Runs of one net share a colour. The axis goes from `bottom` to `top`: to 20 % (or from 20 to 60 %) as in the
+    paper, or further where a run ends outside (the paper leaves plain-110 out). Raises `RescliError` where no run has a point
+    yet.
     """
     several = len({run.recipe.dataset for run in runs}) > 1
     lines: list[Line] = []
@@ -45,22 +49,31 @@ def curves(runs: Sequence[Run], *, bottom: float = 0.0, top: float | None = None
         )
     longest = max(run.recipe.iterations for run in runs)
     power = 4 if longest >= 20_000 else 3 if longest >= 2_000 else 0
-    tested = " and ".join(dict.fromkeys("validation" if run.tested == "val" else run.tested for run in runs))
+    tested = " and ".join(dict.fromkeys(_tested(run) for run in runs))
+    low, high = _limits(runs)
+    low = low if top is None or top > low else 0.0
     panel = Panel(
         name="error",
         x_label=f"iter. (1e{power})" if power else "iterations",
         y_label="error (%)",
         lines=tuple(lines),
         x_limits=(0, longest),
-        y_limits=(bottom, top or _top(runs)),
+        y_limits=(low if bottom is None else bottom, top or high),
         unit=10.0**power,
     )
     return Plot(panels=(panel,), key={"dashed": "training error", "bold": f"{tested} error"})
 
 
-def _top(runs: Sequence[Run]) -> float:
-    """20 %, or enough for where the runs come to rest: the median of their last quarter. Finished runs decide."""
+def _tested(run: Run) -> str:
+    return "center-crop validation" if run.imagenet else "validation" if run.tested == "val" else run.tested
+
+
+def _limits(runs: Sequence[Run]) -> tuple[float, float]:
+    """The paper's, or enough for where the runs come to rest: the medians of their last quarters. Finished runs decide."""
     decisive = [run for run in runs if run.finished] or runs
     errors = [run.curve(split)[1] for run in decisive for split in ("train", run.tested)]
-    rest = max(float(np.median(values[-max(1, len(values) // 4) :])) for values in errors if len(values))
-    return min(100.0, max(TOP, 10.0 * float(np.ceil(1.5 * rest / 10))))
+    rests = [float(np.median(values[-max(1, len(values) // 4) :])) for values in errors if len(values)]
+    imagenet = all(run.imagenet for run in runs)
+    low, high = FIGURE_4 if imagenet else (0.0, TOP)
+    low = low if min(rests, default=low) > low else 0.0
+    return low, min(100.0, max(high, 10.0 * float(np.ceil(1.5 * max(rests, default=0.0) / 10))))

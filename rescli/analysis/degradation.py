@@ -6,9 +6,11 @@ from collections.abc import Callable, Iterable, Sequence
 from itertools import pairwise
 from typing import Any
 
+from rescli.analysis.claims_imagenet import depth_claims
+from rescli.analysis.evidence import Evidence, of_run
 from rescli.analysis.groups import Group, group
 from rescli.analysis.run import Run
-from rescli.analysis.table import Footnotes, Table, deviation
+from rescli.analysis.table import Footnotes, Table, spread
 from rescli.analysis.verdict import Verdict, answer
 
 Error = Callable[[Group], "float | None"]
@@ -26,8 +28,8 @@ def degradation_table(runs: Iterable[Run]) -> Table:
                 first.label,
                 str(first.recipe.depth),
                 str(len(one.runs)),
-                _spread(one.train_errors),
-                _spread(one.errors),
+                spread(one.train_errors),
+                spread(one.errors),
                 notes.mark(marks),
             )
         )
@@ -43,10 +45,21 @@ def degradation_table(runs: Iterable[Run]) -> Table:
 
 
 def degradation(runs: Iterable[Run]) -> list[Verdict]:
-    """The paper's three claims about depth, each held against all pairs of neighbouring depths that only depth tells apart.
+    """The paper's claims about depth, each held against all pairs of neighbouring depths that only depth tells apart.
 
     Only finished runs count, and only nets whose recipes agree in everything but depth, kind of net and seed are compared.
+    Those of CIFAR nets (Sec. 4.2); where there are ImageNet runs, theirs too (Sec. 4.1).
     """
+    runs = list(runs)
+    photographs = Evidence(entries=tuple(one for run in runs if run.imagenet for one in of_run(run)))
+    others = [run for run in runs if not run.imagenet]
+    return [
+        *(_on_cifar(others) if others or not photographs else []),
+        *(depth_claims(photographs) if photographs else []),
+    ]
+
+
+def _on_cifar(runs: Iterable[Run]) -> list[Verdict]:
     families = _families(runs)
     return [
         _deeper(
@@ -136,10 +149,3 @@ def _pair(a: Group, b: Group, of_a: float, of_b: float) -> str:
 def _n(a: Group, b: Group) -> str:
     counts = len(a.runs), len(b.runs)
     return f"n = {counts[0]}" if counts[0] == counts[1] else f"n = {counts[0]} and {counts[1]}"
-
-
-def _spread(values: Sequence[float]) -> str:
-    if not values:
-        return ""
-    mean = sum(values) / len(values)
-    return f"{mean:.2f}±{deviation(values):.2f}" if len(values) > 1 else f"{mean:.2f}"

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,66 +12,38 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 import rescli
 from rescli.analysis.claims import claims
+from rescli.analysis.claims import of_layers as layer_claims
+from rescli.analysis.claims_imagenet import claims_imagenet
 from rescli.analysis.collect import Collection
-from rescli.analysis.curves import curves
 from rescli.analysis.degradation import degradation_table
-from rescli.analysis.fig7 import fig7
-from rescli.analysis.figures import Look, figure_bytes
-from rescli.analysis.gradients import Gradients, gradients, gradients_plot
-from rescli.analysis.groups import group
-from rescli.analysis.plot import Plot
-from rescli.analysis.responses import Responses, responses
-from rescli.analysis.run import Run, word
-from rescli.analysis.subject import Wishes
+from rescli.analysis.evidence import Evidence, evidence
+from rescli.analysis.kinds import KINDS
+from rescli.analysis.measured import Measured
+from rescli.analysis.recipes import word
+from rescli.analysis.run import Run
+from rescli.analysis.shown import Shown, figure4, figures, of_layers
 from rescli.analysis.table import Footnotes, Table
+from rescli.analysis.table5 import table5
 from rescli.analysis.table6 import table6
-from rescli.errors import RescliError
-
-LOOK = Look(width=4.2)
+from rescli.analysis.table234 import single_models
+from rescli.analysis.verdict import Verdict
 
 
 @dataclass(frozen=True, kw_only=True)
-class Shown:
-    """A figure of the page: a heading, the svg itself, and a sentence below."""
+class Section:
+    """A part of the page."""
 
     title: str
-    svg: str
-    caption: str
+    verdicts: tuple[Verdict, ...] = ()
+    figures: tuple[Shown, ...] = ()
+    tables: tuple[Table, ...] = ()
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Measured:
-    """What was measured for the page, and what could not be, with the reason."""
+def report(found: Collection, measured: Measured, *, title: str, known: Evidence | None = None) -> str:
+    """The page as HTML text: a section for CIFAR nets, one for ImageNet nets, of each only if there is something.
 
-    responses: tuple[Responses, ...] = ()
-    gradients: tuple[Gradients, ...] = ()
-    notes: tuple[str, ...] = ()
-
-
-def measure(runs: Sequence[Run], wishes: Wishes, tell: Callable[[str], None] = lambda _: None) -> Measured:
-    """Responses and gradients of one run of every experiment: a finished one with the smallest seed.
-
-    Responses that a run store holds are taken from there. `tell` hears what is being measured.
+    Equal runs give equal pages. `known` is `evidence(found)`, where that is there already.
     """
-    found: list[Responses] = []
-    norms: list[Gradients] = []
-    notes: list[str] = []
-    for one in (one.first for one in group(runs) if one.first.finished):
-        tell(f"{one.label}: responses and gradients of {one.path}")
-        try:
-            found.append(responses(str(one.path), wishes))
-            norms.append(gradients(str(one.path), Wishes(split="train", **_where(wishes)), batches=4, batch_size=64))
-        except RescliError as error:
-            notes.append(error.message)
-    return Measured(responses=tuple(found), gradients=tuple(norms), notes=tuple(notes))
-
-
-def _where(wishes: Wishes) -> dict[str, Any]:
-    return {name: getattr(wishes, name) for name in ("data", "backend", "precision", "threads")}
-
-
-def report(found: Collection, measured: Measured, *, title: str) -> str:
-    """The page as HTML text. Equal runs give equal pages."""
     runs = found.runs
     environment = Environment(loader=PackageLoader("rescli.analysis"), autoescape=True, undefined=StrictUndefined)
     environment.filters["word"] = word
@@ -81,12 +52,53 @@ def report(found: Collection, measured: Measured, *, title: str) -> str:
         version=rescli.__version__,
         runs=runs,
         skipped=found.skipped,
-        verdicts=claims(runs, measured.responses, measured.gradients),
-        tables=[run_table(runs), table6(runs), degradation_table(runs)],
-        figures=figures(runs, measured),
+        sections=sections(found, measured, evidence(found) if known is None else known),
         notes=measured.notes,
         provenance=[_provenance(run) for run in runs],
     )
+
+
+def sections(found: Collection, measured: Measured, known: Evidence) -> list[Section]:
+    """What was trained on CIFAR, and on ImageNet: of each only if there is something. Then all runs in two tables."""
+    cifar = [run for run in found.runs if not run.imagenet]
+    photographs = [run for run in found.runs if run.imagenet]
+    made = [of_cifar(cifar, measured)] if cifar else []
+    if not cifar and measured.responses:  # the layers of ImageNet nets
+        judged = layer_claims(measured.responses, measured.gradients)
+        made.append(Section(title="Layers", verdicts=tuple(judged), figures=tuple(of_layers(measured))))
+    made += [of_imagenet(photographs, known)] if known else []
+    if found.runs:
+        made.append(Section(title="All runs", tables=(run_table(found.runs), degradation_table(found.runs))))
+    return made
+
+
+def of_cifar(runs: Sequence[Run], measured: Measured) -> Section:
+    """Table 6, Figs. 1, 6 and 7, and the claims of Secs. 1 and 4.2."""
+    return Section(
+        title="CIFAR",
+        verdicts=tuple(claims(runs, measured.responses, measured.gradients)),
+        figures=(*figures(runs), *of_layers(measured)),
+        tables=(table6(runs),),
+    )
+
+
+def of_imagenet(runs: Sequence[Run], known: Evidence) -> Section:
+    """Tables 2 to 5, Fig. 4 and the claims of Sec. 4.1."""
+    tables = [single_models(number, known) for number in KINDS]
+    return Section(
+        title="ImageNet",
+        verdicts=tuple(claims_imagenet(known)),
+        figures=tuple(figure4(runs)),
+        tables=(*tables, *([table5(known)] if known.ensembles else [])),
+    )
+
+
+def verdicts_of(found: Collection, measured: Measured, known: Evidence) -> list[Verdict]:
+    """Those of the page."""
+    cifar = [run for run in found.runs if not run.imagenet]
+    both = measured.responses, measured.gradients
+    verdicts = claims(cifar, *both) if cifar else layer_claims(*both) if measured.responses else []
+    return [*verdicts, *(claims_imagenet(known) if known else [])]
 
 
 def run_table(runs: Sequence[Run]) -> Table:
@@ -115,60 +127,6 @@ def run_table(runs: Sequence[Run]) -> Table:
         notes=notes.lines(),
         right=(2, 3, 4, 5, 6),
     )
-
-
-def figures(runs: Sequence[Run], measured: Measured) -> list[Shown]:
-    """The figures of the paper that these runs allow."""
-    shown: list[Shown] = []
-
-    def draw(title: str, caption: str, plot: Plot) -> None:
-        shown.append(Shown(title=title, svg=inline(plot, salt=title), caption=caption))
-
-    def some(choose: Callable[[Run], bool], least: int, title: str, caption: str) -> None:
-        chosen = [run for run in runs if choose(run) and len(run.curve("train")[1])]
-        if len({run.recipe.depth for run in chosen}) >= least:
-            draw(title, caption, curves(chosen))
-
-    lines = "Thin dashed lines: training error; bold lines: test error."
-    some(
-        lambda run: run.recipe.plain and run.recipe.depth in (20, 56),
-        2,
-        "Figure 1",
-        f"Plain nets with 20 and 56 layers. {lines}",
-    )
-    some(lambda run: run.recipe.plain, 1, "Figure 6, left", f"Plain nets. {lines}")
-    some(lambda run: not run.recipe.plain and run.recipe.depth < 1000, 1, "Figure 6, middle", f"Residual nets. {lines}")
-    some(
-        lambda run: not run.recipe.plain and run.recipe.depth in (110, 1202),
-        2,
-        "Figure 6, right",
-        f"Residual nets with 110 and 1202 layers. {lines}",
-    )
-    if measured.responses:
-        first = measured.responses[0]
-        caption = (
-            f"Standard deviations of layer responses over {first.images:,} {first.split} images: outputs of each 3x3 layer, "
-            "after BN and before ReLU or addition. Dashed: plain nets."
-        )
-        draw("Figure 7", caption, fig7(measured.responses))
-    if measured.gradients:
-        norms = measured.gradients[0]
-        caption = (
-            f"Norms over {norms.batches} batches of {norms.batch_size} images, with their spread. Dashed: plain nets."
-        )
-        draw("Gradients and forward variance (Sec. 4.1)", caption, gradients_plot(measured.gradients))
-    return shown
-
-
-def inline(plot: Plot, *, salt: str) -> str:
-    """A figure as an svg element for a page: black follows the page's text colour, so that a dark page shows it."""
-    text = figure_bytes(plot, "svg", LOOK, salt=salt).decode()
-    text = text[text.index("<svg") :]
-    text = re.sub(r"<metadata>.*?</metadata>", "", text, flags=re.DOTALL)
-    text = text.replace("#000000", "currentColor").replace("#555555", "currentColor")
-    text = re.sub(r"(<g id=\"patch_1\">.*?)fill: #ffffff", r"\1fill: none", text, count=1, flags=re.DOTALL)
-    text = re.sub(r"fill: #ffffff", "fill: none", text)
-    return re.sub(r'<svg ([^>]*?)width="[^"]*" height="[^"]*"', r"<svg \1", text, count=1)
 
 
 def _provenance(run: Run) -> dict[str, Any]:

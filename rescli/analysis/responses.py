@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -18,7 +17,7 @@ from rescli.backends.probes import Moments
 from rescli.backends.probes import Responses as Probe
 from rescli.errors import RescliError, StoreError
 from rescli.models.names import label, title
-from rescli.models.weights.bundle import Bundle
+from rescli.models.weights.digest import digest
 from rescli.store.annotate import save_analysis
 from rescli.store.network import holds_network, is_store
 from rescli.store.reader import read_run
@@ -140,18 +139,10 @@ def _described(subject: Subject, layers: tuple[Layer, ...], *, images: int, save
         iteration=subject.iteration,
         precision=subject.precision,
         statistics="batch" if subject.initial else "running",
-        weights=digest(subject.bundle),
+        weights=digest(subject.bundle.tensors),
         layers=layers,
         saved=saved,
     )
-
-
-def digest(bundle: Bundle) -> str:
-    """SHA-256 over names and bytes of all tensors, in hexadecimal."""
-    found = hashlib.sha256()
-    for name, value in sorted(bundle.tensors.items()):
-        found.update(name.encode() + b"\0" + np.ascontiguousarray(value).tobytes())
-    return found.hexdigest()
 
 
 def save(path: Path, result: Responses) -> None:
@@ -199,7 +190,7 @@ def _saved(subject: Subject) -> Responses | None:
         "@split": subject.split,
         "@images": images,
         "@precision": subject.precision,
-        "@weights_sha256": digest(subject.bundle),
+        "@weights_sha256": digest(subject.bundle.tensors),
     }
     if tree is None or any(tree.get(key) != value for key, value in same.items()):
         return None

@@ -10,22 +10,22 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from rescli.analysis.recipes import beyond_depth, choices, differences, experiment, forks_of, word
 from rescli.errors import StoreError, UsageError
 from rescli.models.names import label
-from rescli.models.spec import NetworkSpec
+from rescli.models.spec import Spec
 from rescli.profiling.cost import cost
+from rescli.profiling.paper import CLASSES
 from rescli.recipes.cifar import CifarRecipe
+from rescli.recipes.imagenet import ImageNetRecipe
+from rescli.recipes.recipe import Recipe
+from rescli.recipes.stored import recipe_of
 from rescli.store.listing import list_runs
 from rescli.store.reader import read_run
+from rescli.store.record import RunRecord
 
 TAIL = 64
 """The training error of a run is its mean over the last 1/64 of the run: 1,000 of 64k iterations."""
-
-FORKS: Mapping[str, Any] = {"precision": "fp32", "bn_images": 64, "momentum_form": "caffe"}
-"""Where implementations of the same recipe differ, and what the paper's was."""
-
-BOOKKEEPING = ("eval_every", "log_every")
-"""What changes how often a run is looked at, and nothing else."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -34,8 +34,8 @@ class Run:
 
     path: Path
     status: str
-    recipe: CifarRecipe
-    spec: NetworkSpec
+    recipe: Recipe
+    spec: Spec
     iteration: int
     seconds: float
     warmup_ended: int | None
@@ -55,8 +55,13 @@ class Run:
 
     @property
     def tested(self) -> str:
-        """The split it was evaluated on: "test", or "val" if it held images out."""
-        return "val" if self.recipe.validation else "test"
+        """The split it was evaluated on: "test"; "val" if it held images out, and for ImageNet."""
+        return self.recipe.tested
+
+    @property
+    def imagenet(self) -> bool:
+        """Whether its net is one of ImageNet's."""
+        return isinstance(self.recipe, ImageNetRecipe)
 
     @property
     def parameters(self) -> int:
@@ -90,13 +95,13 @@ class Run:
 
     def differences(self) -> dict[str, tuple[Any, Any]]:
         """What the paper's recipe for this net says otherwise: name -> (the paper's, this run's)."""
-        return {name: pair for name, pair in self._against_paper().items() if name not in FORKS}
+        return differences(self.recipe)
 
     def forks(self) -> dict[str, tuple[Any, Any]]:
         """Where this implementation of the recipe is not the paper's: name -> (the paper's, this run's)."""
         return {
             name: (paper, getattr(self.recipe, name))
-            for name, paper in FORKS.items()
+            for name, paper in forks_of(self.recipe).items()
             if getattr(self.recipe, name) != paper
         }
 
@@ -107,46 +112,37 @@ class Run:
             if self.finished
             else [f"{self.status} after {self.iteration:,} of {self.recipe.iterations:,} iterations"]
         )
-        if self.recipe.validation:
+        if isinstance(self.recipe, CifarRecipe) and self.recipe.validation:
             found.append("error on held-out training images, not on the test set")
+        if self.imagenet and self.spec.classes != CLASSES:
+            found.append(f"{self.spec.classes} classes, not ImageNet's {CLASSES}")
         return (
             *found,
             *(f"{name} {word(ours)} (paper: {word(paper)})" for name, (paper, ours) in self.differences().items()),
+            *choices(self.recipe),
         )
 
     def experiment(self) -> str:
         """Equal for runs that differ in nothing but the seed (and in how often they were looked at)."""
-        return repr(
-            {name: value for name, value in self.recipe.to_dict().items() if name not in ("seed", *BOOKKEEPING)}
-        )
+        classes = f", {self.spec.classes} classes" if self.imagenet else ""
+        return experiment(self.recipe) + classes
 
     def beyond_depth(self) -> str:
-        """Equal for runs whose recipes agree in all but seed, depth and kind of net; the warm-up goes with the depth."""
-        left_out = {"seed", "depth", "plain", "shortcut", *BOOKKEEPING}
-        values = {name: value for name, value in self.recipe.to_dict().items() if name not in left_out}
-        if "warmup" not in self.differences():
-            values = {name: value for name, value in values.items() if not name.startswith("warmup")}
-        return repr(values)
-
-    def _against_paper(self) -> dict[str, tuple[Any, Any]]:
-        recipe = self.recipe
-        paper = CifarRecipe(depth=recipe.depth, plain=recipe.plain).resolved().to_dict()
-        ours = recipe.to_dict()
-        left_out = {"depth", "plain", "seed", *BOOKKEEPING}
-        return {name: (paper[name], ours[name]) for name in paper if name not in left_out and paper[name] != ours[name]}
+        """Equal for runs whose recipes agree in all but seed, depth and kind of net."""
+        classes = f", {self.spec.classes} classes" if self.imagenet else ""
+        return beyond_depth(self.recipe) + classes
 
 
 def read(path: Path) -> Run:
     """The run at `path`, weights left out. Raises `StoreError` for what is no run, or one of another recipe than this knows."""
     record = read_run(path, tensors=False)
     try:
-        recipe = CifarRecipe.from_dict(record.recipe)
-        classes = {"cifar100": 100}.get(recipe.dataset, 10)
+        recipe = recipe_of(record.recipe)
         return Run(
             path=path,
             status=list_runs(path)[0].status if record.status == "running" else record.status,
             recipe=recipe,
-            spec=recipe.spec(classes=classes),
+            spec=recipe.spec(classes=_classes(recipe, record)),
             iteration=int(record.progress["iteration"]),
             seconds=float(record.progress["seconds"]),
             warmup_ended=record.progress.get("warmup_ended"),
@@ -159,16 +155,12 @@ def read(path: Path) -> Run:
         raise StoreError(f"{path}: its recipe is not one that can be analysed: {why}") from error
 
 
+def _classes(recipe: Recipe, record: RunRecord) -> int:
+    """How many classes the net tells apart. An ImageNet run has their names among its inputs."""
+    if isinstance(recipe, ImageNetRecipe):
+        return len(record.inputs["classes"]) if "classes" in record.inputs else CLASSES
+    return {"cifar100": 100}.get(recipe.dataset, 10)
+
+
 def _last(values: npt.NDArray[Any]) -> float | None:
     return float(values[-1]) if len(values) else None
-
-
-def word(value: Any) -> str:
-    """A value of a recipe for people."""
-    if isinstance(value, (list, tuple)):
-        return "/".join(f"{one:g}" for one in value)
-    if value is None:
-        return "none"
-    if isinstance(value, bool):
-        return "on" if value else "off"
-    return f"{value:,}" if isinstance(value, int) else str(value)

@@ -58,6 +58,14 @@ def mean_std(values: Sequence[float]) -> str:
     return f"{min(values):.2f} ({mean:.2f}±{deviation(values):.2f})"
 
 
+def spread(values: Sequence[float]) -> str:
+    """Mean±std over seeds; of one its value, of none nothing. In %."""
+    if not values:
+        return ""
+    mean = sum(values) / len(values)
+    return f"{mean:.2f}±{deviation(values):.2f}" if len(values) > 1 else f"{mean:.2f}"
+
+
 def deviation(values: Sequence[float]) -> float:
     """The standard deviation of a sample (n - 1); 0 for a single value."""
     if len(values) < 2:

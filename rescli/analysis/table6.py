@@ -15,9 +15,9 @@ PAPER_110 = "6.43 (6.61±0.16)"
 def table6(runs: Iterable[Run]) -> Table:
     """Method, layers, parameters, error: best (mean +- std) over seeds of equal recipes, and the paper's value.
 
-    What was not trained as in the paper, or not to its end, has a row of its own and says so below.
+    What was not trained as in the paper, or not to its end, has a row of its own and says so below. ImageNet runs have none.
     """
-    groups = group(runs)
+    groups = group(run for run in runs if not run.imagenet)
     notes = Footnotes()
     rows: list[tuple[str, ...]] = [
         (name, str(depth or ""), short(count) if count else "", "", "", error, "")

@@ -11,16 +11,14 @@ import typer
 from rescli import console
 from rescli.commands.networks import Layout, Net, Normalize, Padding, Pool, Shortcut, StrideIn
 from rescli.commands.options import Backend, Debug, Json, Precision, Threads, option, plain
+from rescli.commands.scores import show_evaluation, show_graded
 from rescli.data.names import DATASETS
-from rescli.errors import UsageError
+from rescli.errors import RescliError, UsageError
 
 if TYPE_CHECKING:
-    from rescli.engine.evaluation import Evaluation
     from rescli.engine.graded import Graded
 
 ENSEMBLE = "ensemble"
-SHOWN = 100
-"""A table of more classes than this is not for reading: --json has it."""
 
 
 class Split(str, Enum):
@@ -106,6 +104,9 @@ def evaluate(
     predictions: Annotated[
         Path | None, option(help="Write the scores of every image: a file .h5 or .csv.", default="none")
     ] = None,
+    save: Annotated[
+        bool, option("--save", help="Keep the errors in the run store: `rescli analyze table3` takes them from there.")
+    ] = False,
     # The device
     backend: Backend = "auto",
     precision: Annotated[
@@ -122,12 +123,18 @@ def evaluate(
     .h5), or predictions that were saved before.
     """
     from rescli.console.progress import watch
-    from rescli.engine.graded import Graded, check_name, save
+    from rescli.engine.graded import Graded, check_name
+    from rescli.engine.graded import save as write
+    from rescli.engine.keep import ELSEWHERE, check_keeps
     from rescli.engine.score import Scoring, score, score_ensemble
 
     together, paths = _members(files or [], weights)
     if predictions is not None:
         check_name(predictions)
+    if save and together:
+        raise UsageError("an ensemble is no run, and --save keeps a test in a run store", ELSEWHERE)
+    if save:
+        check_keeps(paths[0])
     views = {"crops": crops, "shorter": shorter, "scales": _scales(scales), "mirrored": mirrored}
     views |= {"average": plain(average), "pooling": plain(pooling)}
     photographs: dict[str, Any] = {"truth": truth, "class_list": class_list, "skip_damaged": skip_damaged or None}
@@ -157,12 +164,27 @@ def evaluate(
     result = score_ensemble(asked, watch()) if together else score(asked[0], watch())
     if isinstance(result, Graded):
         if predictions is not None:
-            save(predictions, result.predictions)
-        _show_graded(result, json=json)
+            write(predictions, result.predictions)
+        unsaved = _keep(paths[0], result) if save else None
+        show_graded(result, json=json)
+        if unsaved is not None:
+            raise unsaved
     elif predictions is not None:
         raise UsageError(f"{paths[0]} is a CIFAR net: --predictions has no effect", "Leave it out.")
     else:
-        _show(result, json=json)
+        show_evaluation(result, json=json)
+
+
+def _keep(path: Path, result: Graded) -> RescliError | None:
+    """Save the result; what goes wrong is handed back, for what was computed is shown all the same."""
+    from rescli.engine.keep import keep
+
+    try:
+        place = keep(path, result)
+    except RescliError as error:
+        return error
+    console.note(f"Kept in {path} as {place}.")
+    return None
 
 
 def _members(files: list[str], weights: Path | None) -> tuple[bool, list[Path]]:
@@ -188,39 +210,3 @@ def _scales(text: str | None) -> tuple[int, ...] | None:
 
 def _given(options: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in options.items() if value is not None}
-
-
-def _show(result: Evaluation, *, json: bool) -> None:
-    if json:
-        console.emit(result.to_dict())
-        return
-    _by_class(result.by_class())
-    after = "" if result.iteration is None else f" after {result.iteration:,} of {result.iterations:,} iterations"
-    console.say(f"{result.network}{after}, {result.precision}; inputs: {result.inputs}")
-    console.say(f"{result.dataset} {result.split}: top-1 error {result.error:.2f} %, loss {result.loss:.4f}")
-
-
-def _show_graded(result: Graded, *, json: bool) -> None:
-    if json:
-        console.emit(result.to_dict())
-        return
-    if len(classes := result.by_class()) <= SHOWN:
-        _by_class(classes)
-    about = result.predictions.about
-    how = ", ".join(str(about[name]) for name in ("precision", "views") if name in about)
-    console.say(f"{result.title}; {how}" + (f"; inputs: {about['inputs']}" if "inputs" in about else ""))
-    top1, top5 = result.error(1), result.error(5)
-    errors = "no labels" if top1 is None else f"top-1 error {top1:.2f} %"
-    errors += "" if top5 is None else f", top-5 error {top5:.2f} %"
-    rate = "" if result.images_per_second is None else f", {result.images_per_second:,.1f} images/s"
-    left = f", {len(result.skipped):,} left out" if result.skipped else ""
-    console.say(f"{result.data}: {result.images:,} images{left}: {errors}{rate}")
-
-
-def _by_class(rows: list[tuple[str, int, int, float]]) -> None:
-    if rows:
-        console.table(
-            ["class", "images", "wrong", "error"],
-            [(name, images, errors, console.percent(error)) for name, images, errors, error in rows],
-            right=(1, 2, 3),
-        )

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from rescli.engine.about import about_ensemble
 from rescli.errors import UsageError
 from rescli.store.predictions import Predictions
 
@@ -101,12 +102,7 @@ def mean_of(members: Sequence[Predictions], names: Sequence[str]) -> Predictions
                 f"{name} and {names[0]} have different true classes for the same images", "Which is right?"
             )
     scores = np.mean([member.scores.astype(np.float64) for member in members], axis=0)
-    about = {
-        "networks": [network for member in members for network in member.about.get("networks", [])],
-        "views": first.about.get("views") if len({str(m.about.get("views")) for m in members}) == 1 else "various",
-        "average": first.about.get("average"),
-        "members": list(names),
-    }
+    about = about_ensemble([member.about for member in members], names)
     return Predictions(
         scores=scores.astype(np.float32), labels=first.labels, files=first.files, classes=first.classes, about=about
     )

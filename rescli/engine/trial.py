@@ -18,12 +18,12 @@ from rescli.data.decode import decode, in_parallel, threads
 from rescli.data.listing import Photographs, list_images, read_classes
 from rescli.data.pixels import Normalized
 from rescli.data.views import Views
+from rescli.engine.about import about_network
 from rescli.engine.graded import Graded, mean_of
 from rescli.engine.networks import inputs_of
 from rescli.engine.observer import Observer, Silent
 from rescli.engine.prepare import precision_of, start_job
 from rescli.errors import DataError, RescliError, UsageError
-from rescli.models.names import title
 from rescli.models.spec import NetworkSpec, Spec
 from rescli.models.weights.bundle import Bundle
 from rescli.models.weights.read import module_of
@@ -122,15 +122,16 @@ def _run(
     for (path, bundle), found in zip(bundles, scores, strict=True):
         if not np.isfinite(found).all():
             raise RescliError(f"{path}: some scores are not finite", "Try --precision fp32, or another --normalize.")
-        about = {
-            "networks": [title(bundle.spec)],
-            "views": asked.views.title(),
-            "average": asked.views.average,
-            "precision": precision,
-            "backend": chosen.name,
-            "inputs": inputs_of(path, bundle).source,
-            "weights": path.name,
-        }
+        about = about_network(
+            path,
+            bundle,
+            asked.views,
+            precision=precision,
+            backend=chosen.name,
+            inputs=inputs_of(path, bundle).source,
+            split=asked.split,
+            skipped=len(skipped),
+        )
         made.append(
             Predictions(
                 scores=found[seen].astype(np.float32),

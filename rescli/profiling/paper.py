@@ -47,6 +47,80 @@ OTHERS6: tuple[tuple[str, int | None, float | None, str], ...] = (
 """What Table 6 quotes of others: method, layers, parameters, error in %."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class Printed:
+    """A row of Tables 2 to 5: a method and its errors in %, None where the paper prints none.
+
+    `net` is what `rescli.models.names.label` calls it, None for the nets of others, which are not built here.
+    """
+
+    method: str
+    net: str | None = None
+    top1: float | None = None
+    top5: float | None = None
+    digits: int = 2
+    """Behind the point, as printed."""
+
+    def text(self, name: str) -> str:
+        """The error called top1 or top5 as the paper prints it."""
+        value: float | None = getattr(self, name)
+        return "" if value is None else f"{value:.{self.digits}f}"
+
+
+IMAGES, CLASSES = 50_000, 1000
+"""Of ImageNet 2012's validation set, which Tables 2 to 4 are about."""
+
+SCALES = (224, 256, 384, 480, 640)
+"""Shorter sides in pixels of the images behind Tables 4 and 5 (Sec. 3.4)."""
+
+TABLE2: tuple[Printed, ...] = (
+    Printed(method="plain-18", net="plain-18", top1=27.94),
+    Printed(method="ResNet-18", net="ResNet-18", top1=27.88),
+    Printed(method="plain-34", net="plain-34", top1=28.54),
+    Printed(method="ResNet-34", net="ResNet-34", top1=25.03),
+)
+"""10-crop testing on the validation set, shortcuts of option A."""
+
+TABLE3: tuple[Printed, ...] = (
+    Printed(method="VGG-16", net="VGG-16", top1=28.07, top5=9.33),
+    Printed(method="GoogLeNet", top5=9.15),
+    Printed(method="PReLU-net", top1=24.27, top5=7.38),
+    Printed(method="plain-34", net="plain-34", top1=28.54, top5=10.02),
+    Printed(method="ResNet-34 A", net="ResNet-34", top1=25.03, top5=7.76),
+    Printed(method="ResNet-34 B", net="ResNet-34 (B)", top1=24.52, top5=7.46),
+    Printed(method="ResNet-34 C", net="ResNet-34 (C)", top1=24.19, top5=7.40),
+    Printed(method="ResNet-50", net="ResNet-50", top1=22.85, top5=6.71),
+    Printed(method="ResNet-101", net="ResNet-101", top1=21.75, top5=6.05),
+    Printed(method="ResNet-152", net="ResNet-152", top1=21.43, top5=5.71),
+)
+"""10-crop testing on the validation set."""
+
+TABLE4: tuple[Printed, ...] = (
+    Printed(method="VGG (v5)", top1=24.4, top5=7.1, digits=1),
+    Printed(method="PReLU-net", top1=21.59, top5=5.71),
+    Printed(method="BN-inception", top1=21.99, top5=5.81),
+    Printed(method="ResNet-34 B", net="ResNet-34 (B)", top1=21.84, top5=5.71),
+    Printed(method="ResNet-34 C", net="ResNet-34 (C)", top1=21.53, top5=5.60),
+    Printed(method="ResNet-50", net="ResNet-50", top1=20.74, top5=5.25),
+    Printed(method="ResNet-101", net="ResNet-101", top1=19.87, top5=4.60),
+    Printed(method="ResNet-152", net="ResNet-152", top1=19.38, top5=4.49),
+)
+"""Single models on the validation set, whole images at several scales."""
+
+TABLE5: tuple[Printed, ...] = (
+    Printed(method="VGG (ILSVRC'14)", top5=7.32),
+    Printed(method="GoogLeNet (ILSVRC'14)", top5=6.66),
+    Printed(method="VGG (v5)", top5=6.8, digits=1),
+    Printed(method="PReLU-net", top5=4.94),
+    Printed(method="BN-inception", top5=4.82),
+    Printed(method="ResNet (ILSVRC'15)", top5=3.57),
+)
+"""Ensembles on the test set. ResNet's is of six models of different depths."""
+
+MEMBERS = 6
+"""Networks in the paper's ensemble."""
+
+
 def figure(spec: Spec) -> Figure | None:
     """The paper's figures of exactly this network at the size it was tested; None where the paper has none."""
     if not isinstance(spec, NetworkSpec):

@@ -24,7 +24,8 @@ SCHEMA = 1
 class Predictions:
     """`scores` float32 [N, classes], `labels` int64 [N] (-1: unknown) and names of N images; names of the classes.
 
-    `about` says how they came about (JSON values): networks, views, precision, and what was left out.
+    `about` says how they came about (JSON values): networks, views, precision, and how many images were left out; files of
+    before say less. docs/run-store.md lists its keys.
     """
 
     scores: npt.NDArray[np.float32]

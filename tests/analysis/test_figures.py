@@ -18,7 +18,8 @@ from rescli.analysis.collect import collect
 from rescli.analysis.curves import curves
 from rescli.analysis.fig7 import fig7
 from rescli.analysis.figures import COLOURS, Look, colours_of, figure, figure_bytes, format_of, spaced
-from rescli.analysis.report import Measured, measure, report
+from rescli.analysis.measured import Measured, measure
+from rescli.analysis.report import report
 from rescli.analysis.responses import responses
 from rescli.analysis.run import read
 from rescli.analysis.subject import Wishes

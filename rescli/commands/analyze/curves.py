@@ -1,4 +1,4 @@
-"""`rescli analyze curves`: Figs. 1 and 6."""
+"""`rescli analyze curves`: Figs. 1, 4 and 6."""
 
 from __future__ import annotations
 
@@ -29,16 +29,21 @@ def curves(
     font_size: FontSize = 8.0,
     top: Annotated[
         float | None,
-        option(metavar="%", min=0.1, max=100, help="Upper end of the error axis.", default="20, or what the runs need"),
+        option(
+            metavar="%", min=0.1, max=100, help="Upper end of the error axis.", default="20 (ImageNet: 60), or more"
+        ),
     ] = None,
-    bottom: Annotated[float, option(metavar="%", min=0, max=99, help="Lower end of the error axis.")] = 0.0,
+    bottom: Annotated[
+        float | None,
+        option(metavar="%", min=0, max=99, help="Lower end of the error axis.", default="0 (ImageNet: 20, or 0)"),
+    ] = None,
     strict: Strict = False,
     json: Json = False,
     debug: Debug = False,
 ) -> None:
-    """Training error (dashed) and test error (bold), in %, against iterations: Figs. 1 and 6."""
+    """Training error (dashed) and test error (bold), in %, against iterations: Figs. 1 and 6; of ImageNet nets Fig. 4."""
     check_files(plot, data)
-    if top is not None and top <= bottom:
+    if top is not None and bottom is not None and top <= bottom:
         raise UsageError(f"--top {top:g} is not above --bottom {bottom:g}")
     from rescli.analysis.curves import curves as draw
 

@@ -13,13 +13,21 @@ from rescli.commands.options import option
 from rescli.errors import UsageError
 
 if TYPE_CHECKING:
-    from rescli.analysis.collect import Collection
+    from rescli.analysis.collect import Collection, Refuse
     from rescli.analysis.plot import Plot
     from rescli.analysis.table import Table
 
 Sources = Annotated[
     list[str],
     typer.Argument(metavar="RUNS...", help="Run stores, folders of them, or patterns.", show_default=False),
+]
+Tests = Annotated[
+    list[str],
+    typer.Argument(
+        metavar="SOURCES...",
+        help="Run stores, saved predictions (.h5), folders of them, or patterns.",
+        show_default=False,
+    ),
 ]
 Nets = Annotated[
     list[str],
@@ -45,11 +53,13 @@ def tell(skipped: Iterable[Any]) -> None:
         console.note(f"Skipped {one.path}: {one.why}")
 
 
-def gathered(sources: Sequence[str], *, strict: bool) -> Collection:
-    """The runs in `sources`; what is skipped is told."""
+def gathered(
+    sources: Sequence[str], *, strict: bool, predictions: bool = False, refuse: Refuse = lambda _: None
+) -> Collection:
+    """The runs in `sources`, with `predictions` saved scores too, less what `refuse` is against; what is skipped is told."""
     from rescli.analysis.collect import collect
 
-    found = collect(sources, strict=strict)
+    found = collect(sources, strict=strict, predictions=predictions, refuse=refuse)
     tell(found.skipped)
     return found
 

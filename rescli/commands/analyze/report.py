@@ -29,17 +29,19 @@ def report(
 ) -> None:
     """A self-contained HTML page: the paper's claims with these runs' verdicts, Table 6, Figs. 1, 6 and 7, provenance.
 
-    Responses that were measured with --save are taken from the run stores.
+    Where there are ImageNet runs or saved predictions, Tables 2 to 5 and Fig. 4, too. Responses that were measured with --save
+    are taken from the run stores.
     """
     if out.suffix not in (".html", ".htm"):
         raise UsageError(f"{out}: the page is HTML", "Name it so: --out report.html.")
-    from rescli.analysis.claims import claims
-    from rescli.analysis.report import Measured
-    from rescli.analysis.report import measure as look
+    from rescli.analysis.evidence import evidence
+    from rescli.analysis.measured import Measured
+    from rescli.analysis.measured import measure as look
     from rescli.analysis.report import report as write
+    from rescli.analysis.report import verdicts_of
     from rescli.store.replace import install
 
-    found = gathered(runs, strict=strict)
+    found = gathered(runs, strict=strict, predictions=True)
     wishes = wishes_of(
         dataset,
         shortcut=None,
@@ -51,8 +53,9 @@ def report(
         threads=threads,
     )
     measured = look(found.runs, wishes, console.note) if measure else Measured()
-    install(out, write(found, measured, title=title).encode(), keep=None)
-    verdicts = claims(found.runs, measured.responses, measured.gradients)
+    known = evidence(found)
+    install(out, write(found, measured, title=title, known=known).encode(), keep=None)
+    verdicts = verdicts_of(found, measured, known)
     if json:
         console.emit(
             {

@@ -22,9 +22,10 @@ def table6(
 
     Runs that are unfinished, or trained otherwise than in the paper, have rows of their own, with a note.
     """
+    from rescli.analysis.collect import only_cifar
     from rescli.analysis.table6 import table6 as tabulate
 
-    found = gathered(runs, strict=strict)
+    found = gathered(runs, strict=strict, refuse=only_cifar)
     table = tabulate(found.runs)
     document = {**table.to_dict(), "skipped": [one.to_dict() for one in found.skipped]}
     show_table(table, document, json=json, csv=csv, markdown=markdown, latex=latex)
@@ -63,7 +64,7 @@ def degradation(
     latex: Latex = False,
     debug: Debug = False,
 ) -> None:
-    """Does error grow with depth for plain nets, and fall for residual ones? With the numbers."""
+    """Does error grow with depth for plain nets, and fall for residual ones? With the numbers, of CIFAR and ImageNet runs."""
     from rescli.analysis.degradation import degradation as judge
     from rescli.analysis.degradation import degradation_table
 

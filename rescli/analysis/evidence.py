@@ -1,0 +1,180 @@
+"""Tests on ImageNet, kept in run stores or as saved predictions: what the tables and claims rest on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from rescli.analysis.collect import Collection
+from rescli.analysis.predicted import Predicted
+from rescli.analysis.recipes import beyond_depth, choices, differences, experiment, word
+from rescli.analysis.run import Run
+from rescli.models.names import label, title
+from rescli.models.spec import NetworkSpec, Spec
+from rescli.models.weights.digest import digest
+from rescli.profiling.paper import CLASSES
+from rescli.recipes.imagenet import SIZE
+from rescli.recipes.recipe import Recipe
+from rescli.store.reader import read_run
+from rescli.store.tested import Tested, tests_in
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Entry:
+    """A network of one file, and one test of it; None where its run has none that can be used.
+
+    `run` is the run itself, None for predictions, which may know their recipe all the same. `outdated` are kept tests of other
+    weights than the run has now. `training` says what of the training is not the paper's.
+    """
+
+    path: Path
+    spec: Spec
+    recipe: Recipe | None
+    iteration: int | None
+    run: Run | None
+    test: Tested | None
+    outdated: tuple[Tested, ...] = ()
+    training: tuple[str, ...] = ()
+    weights: str = ""
+
+    @property
+    def label(self) -> str:
+        """As the paper names a net."""
+        return label(self.spec)
+
+    @property
+    def plain(self) -> bool:
+        """Whether this is one of the paper's plain nets; a VGG net is none."""
+        return isinstance(self.spec, NetworkSpec) and self.spec.plain
+
+    @property
+    def shortcut(self) -> str | None:
+        """The shortcut option, None for nets without shortcuts."""
+        return self.spec.shortcut if isinstance(self.spec, NetworkSpec) else None
+
+    @property
+    def complete(self) -> bool:
+        """Whether it was trained to the end, as far as anybody knows."""
+        if self.run is not None:
+            return self.run.finished
+        return self.iteration is None or self.recipe is None or self.iteration >= self.recipe.iterations
+
+    @property
+    def experiment(self) -> str:
+        """Equal for entries that differ in nothing but the seed. Weights that no recipe is known of are like no others."""
+        if self.recipe is None:
+            return f"weights of {self.path}"
+        return f"{experiment(self.recipe)} {title(self.spec)} {self.spec.classes} {self.complete} {self.iteration}"
+
+    @property
+    def beyond_depth(self) -> str:
+        """Equal for entries that may be compared: of recipes alike in all but depth and kind of net, or of none."""
+        training = "unknown" if self.recipe is None else beyond_depth(self.recipe)
+        return f"{training} {self.spec.classes} classes of {self.spec.input_size} pixels"
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Evidence:
+    """Single networks, and ensembles. `twice` names files that repeat what another one says, which counts once."""
+
+    entries: tuple[Entry, ...] = ()
+    ensembles: tuple[Predicted, ...] = ()
+    twice: tuple[str, ...] = ()
+
+    def __bool__(self) -> bool:
+        return bool(self.entries or self.ensembles)
+
+
+def evidence(found: Collection) -> Evidence:
+    """Everything that the ImageNet runs and predictions of a collection say. Reads the weights of runs that hold tests."""
+    entries = [one for run in found.runs if run.imagenet for one in of_run(run)]
+    entries += [of_predictions(one) for one in found.predictions if one.single]
+    kept, twice = _once(entries)
+    return Evidence(
+        entries=tuple(kept),
+        ensembles=tuple(one for one in found.predictions if not one.single),
+        twice=tuple(twice),
+    )
+
+
+def of_run(run: Run) -> list[Entry]:
+    """An entry for each test of the weights that the run has now; one without a test if there is none."""
+    record = read_run(run.path, tensors=False)
+    found = tests_in(record.analysis)
+    now = ""
+    if found:
+        record = read_run(run.path)  # tests and weights of one moment: the run may be going on
+        found, now = tests_in(record.analysis), digest(record.model)
+    current: list[Tested | None] = [test for test in found if test.weights == now]
+    outdated = tuple(test for test in found if test.weights != now)
+    return [
+        Entry(
+            path=run.path,
+            spec=run.spec,
+            recipe=run.recipe,
+            iteration=run.iteration,
+            run=run,
+            test=test,
+            outdated=outdated,
+            training=run.marks(),
+            weights=now,
+        )
+        for test in current or [None]
+    ]
+
+
+def of_predictions(one: Predicted) -> Entry:
+    """A single network's."""
+    return Entry(
+        path=one.path,
+        spec=one.specs[0],
+        recipe=one.recipes[0],
+        iteration=one.iterations[0],
+        run=None,
+        test=one.test,
+        training=trained(one.specs[0], one.recipes[0], one.iterations[0]),
+        weights=one.digests[0],
+    )
+
+
+def trained(spec: Spec, recipe: Recipe | None, iteration: int | None) -> tuple[str, ...]:
+    """What keeps saved predictions of a network from standing beside the paper's, as `Run.marks` does for a run."""
+    if recipe is None:
+        marks = ["nobody says how these weights were trained"]
+        marks += [] if spec.input_size == SIZE else [f"inputs of {spec.input_size} pixels (paper: {SIZE})"]
+        if isinstance(spec, NetworkSpec) and spec.stride_in == "3x3":
+            marks.append("stride_in 3x3 (paper: 1x1)")
+    else:
+        short = iteration is not None and iteration < recipe.iterations
+        marks = [f"tested after {iteration:,} of {recipe.iterations:,} iterations"] if short else []
+    marks += [] if spec.classes == CLASSES else [f"{spec.classes} classes, not ImageNet's {CLASSES}"]
+    if recipe is not None:
+        marks += [f"{name} {word(ours)} (paper: {word(paper)})" for name, (paper, ours) in differences(recipe).items()]
+        marks += choices(recipe)
+    return tuple(marks)
+
+
+def _once(entries: Iterable[Entry]) -> tuple[list[Entry], list[str]]:
+    """Each test of the same weights once: a run may hold it, and a file of predictions too."""
+    kept: list[Entry] = []
+    twice: list[str] = []
+    seen: dict[object, Entry] = {}
+    for one in entries:
+        key = one.weights and one.test and (one.weights, one.test.views, one.test.images, one.test.precision)
+        first = seen.setdefault(key, one) if key else one
+        if first is one:
+            kept.append(one)
+        else:
+            twice.append(f"{one.path}: the same weights and test as {first.path}, counted once")
+    return kept, twice
+
+
+def grouped(entries: Sequence[Entry]) -> list[list[Entry]]:
+    """Seeds of one experiment that were tested alike, the paper's recipe first."""
+    found: dict[object, list[Entry]] = {}
+    for one in entries:
+        test = one.test and (one.test.views, one.test.images, one.test.precision)
+        found.setdefault((one.experiment, test), []).append(one)
+    groups = [sorted(group, key=lambda one: one.recipe.seed if one.recipe else 0) for group in found.values()]
+    return sorted(groups, key=lambda group: (group[0].test is None, len(group[0].training), str(group[0].path)))
