@@ -19,6 +19,8 @@ class Request:
 
     `data` is the folder of data sets, or of photographs. What follows the recipe's options changes how a run is computed, not
     what: `accumulate` cuts a batch into parts that are computed one after the other, `workers` threads decode photographs.
+    `truth` is a file with the classes of validation images that are not sorted into folders; `skip_damaged` leaves out
+    photographs that cannot be decoded.
     """
 
     recipe: Recipe
@@ -33,7 +35,14 @@ class Request:
     checkpoint_activations: bool = False
     accumulate: int = 1
     workers: int | None = None
+    truth: Path | None = None
+    skip_damaged: bool = False
     checkpoint_seconds: float | None = None
+
+    @property
+    def resumes(self) -> bool:
+        """Whether there is a run to go on with."""
+        return self.resume and self.path.exists()
 
 
 @dataclass(frozen=True, kw_only=True)

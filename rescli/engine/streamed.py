@@ -10,19 +10,17 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from rescli.backends.base import Worker
 from rescli.backends.team import Team
+from rescli.data.chosen import damaged, without
 from rescli.data.decode import decoder, threads
 from rescli.data.listing import Photographs, list_images
 from rescli.data.locate import training_photographs
-from rescli.data.order import Order
-from rescli.data.photographs import center_plans, fingerprint, pixel_sums, plan_of, spread
+from rescli.data.photographs import fingerprint, pixel_sums, spread
 from rescli.data.pixels import PhotographFeed
-from rescli.data.scaled import Augmentation
-from rescli.data.stream import training_batches
 from rescli.engine.observer import Observer
 from rescli.engine.request import Request
-from rescli.engine.source import Plans, Supply
+from rescli.engine.source import Supply
+from rescli.engine.streaming import Stream
 from rescli.errors import DataError, UsageError
 from rescli.recipes.imagenet import SHORTER, ImageNetRecipe, in_proportion
 from rescli.store.record import RunRecord
@@ -38,19 +36,29 @@ class Streamed:
         root = training_photographs(request.data)
         self._recipe, self._team = recipe, team
         self._workers = request.workers or max(1, threads() // _processes_here(team))
-        self._train = list_images(root, "train")
-        self._tested = list_images(root, recipe.tested, classes=self._train.classes)
+        self._observer = observer
+        self._train: Photographs = list_images(root, "train")
+        self._tested: Photographs = list_images(root, recipe.tested, truth=request.truth, classes=self._train.classes)
+        self._skipped: tuple[str, ...] = ()
+        if request.skip_damaged and not request.resumes and not quick:
+            self._leave_out(self._damaged(self._train, "train") + self._damaged(self._tested, recipe.tested))
         _check(self._train, self._tested, recipe, team)
         self.facts: Mapping[str, Any] = {"data": str(root.resolve()), "decoder": decoder()}
-        self.images, self.classes = len(self._train), len(self._train.classes)
+        self.classes = len(self._train.classes)
         self._side = in_proportion(SHORTER, recipe.size)
-        self._observer = observer
         self._mean = np.zeros((recipe.size, recipe.size, 3), np.float32) if quick else None
 
     @property
+    def images(self) -> int:
+        """Number of training images."""
+        return len(self._train)
+
+    @property
     def inputs(self) -> Mapping[str, npt.NDArray[Any]]:
-        """The mean image, the names of the classes, and a digest of which images these are."""
+        """The mean image, the names of the classes, a digest of which images these are, and what is damaged and left out."""
+        skipped = {"skipped": np.array([name.encode() for name in self._skipped])} if self._skipped else {}
         return {
+            **skipped,
             "mean_image": self.mean(),
             "classes": np.array([name.encode() for name in self._train.classes]),
             "images_sha256": fingerprint(self._train),
@@ -77,13 +85,31 @@ class Streamed:
         return self._mean
 
     def check_same(self, request: Request, record: RunRecord) -> None:
-        """Raises `DataError` where they are other images; the mean image is the stored one."""
+        """Raises `DataError` where they are other images; the mean image is the stored one, and so is what is left out."""
+        if "skipped" in record.inputs:
+            self._leave_out(tuple(name.decode() for name in record.inputs["skipped"].tolist()))
         if not np.array_equal(fingerprint(self._train), record.inputs["images_sha256"]):
             raise DataError(
                 f"{self._train.root} does not hold the images that {request.path} was trained on",
                 "Name their folder, or their file: --data.",
             )
         self._mean = np.asarray(record.inputs["mean_image"], np.float32)
+
+    def _damaged(self, images: Photographs, split: str) -> tuple[str, ...]:
+        """What cannot be decoded, as SPLIT/NAME: of several processes each decodes its share."""
+        self._observer.note(f"decoding the {len(images):,} images of {split} ...")
+        first, count = self._team.share(len(images))
+        rows = range(first, first + count)
+        found = damaged(images, rows, workers=self._workers, tell=lambda text: self._observer.note(f"left out: {text}"))
+        total = self._team.sum_of(found)
+        return tuple(f"{split}/{images.files[row]}" for row in np.flatnonzero(total).tolist())
+
+    def _leave_out(self, names: tuple[str, ...]) -> None:
+        self._skipped = names
+        if names:
+            self._observer.note(f"{len(names):,} damaged images are left out")
+        self._train = without(self._train, _of("train", names))
+        self._tested = without(self._tested, _of(self._recipe.tested, names))
 
     def feeds(self) -> Mapping[str, Any]:
         """What makes inputs of pixels. They hold no images."""
@@ -93,77 +119,11 @@ class Streamed:
     @contextmanager
     def supply(self) -> Iterator[Supply]:
         """Batches, each process decoding its share."""
-        made = _Stream(self._train, self._tested, self._recipe, self._team, workers=self._workers, side=self._side)
+        made = Stream(self._train, self._tested, self._recipe, self._team, workers=self._workers, side=self._side)
         try:
             yield made
         finally:
             made.close()
-
-
-class _Stream:
-    """A plan a batch."""
-
-    def __init__(
-        self, train: Photographs, tested: Photographs, recipe: ImageNetRecipe, team: Team, *, workers: int, side: int
-    ) -> None:
-        self._train, self._tested, self._recipe, self._team = train, tested, recipe, team
-        self._workers, self._side = workers, side
-        self._going: Any = None
-        self._next = -1  # the iteration whose batch comes next
-
-    def give(self, worker: Worker, iteration: int) -> tuple[int, int]:
-        """The plan has this process's share alone, so its rows are counted from where that begins."""
-        if iteration != self._next:
-            self.close()
-            self._going, self._next = self._from(iteration), iteration
-        batch = next(self._going)
-        self._next += 1
-        worker.begin_epoch(plan_of(batch))
-        first, _ = self._team.share(batch.images)
-        return -first, batch.images - first
-
-    def tested(self) -> Plans:
-        first, count = self._team.share(len(self._tested))
-        rows, size = range(first, first + count), self._recipe.size
-        batch = self._recipe.batch_size
-        return center_plans(self._tested, rows, shorter=self._side, size=size, batch=batch, workers=self._workers)
-
-    def for_statistics(self, batches: int) -> Plans:
-        going = self._from(self._recipe.iterations)
-        try:
-            for _ in range(batches):
-                yield plan_of(next(going))
-        finally:
-            going.close()
-
-    def close(self) -> None:
-        """End the threads."""
-        if self._going is not None:
-            self._going.close()
-
-    def _from(self, iteration: int) -> Any:
-        order, how = Order(len(self._train), self._recipe.seed), augmentation(self._recipe)
-        return training_batches(
-            self._train,
-            order,
-            how,
-            batch=self._recipe.batch_size,
-            workers=self._workers,
-            first=iteration,
-            share=self._team.share,
-        )
-
-
-def augmentation(recipe: ImageNetRecipe) -> Augmentation:
-    """What a resolved recipe does to its training images."""
-    assert recipe.shortest is not None, "the recipe is resolved"
-    return Augmentation(
-        size=recipe.size,
-        shortest=recipe.shortest,
-        longest=recipe.longest or recipe.shortest,
-        colour=bool(recipe.colour),
-        random=recipe.augment,
-    )
 
 
 def _check(train: Photographs, tested: Photographs, recipe: ImageNetRecipe, team: Team) -> None:
@@ -179,6 +139,10 @@ def _check(train: Photographs, tested: Photographs, recipe: ImageNetRecipe, team
             f"the last batch of an epoch has {last} images, too few for {team.size} processes",
             "Choose another --batch-size.",
         )
+
+
+def _of(split: str, names: tuple[str, ...]) -> list[str]:
+    return [name.removeprefix(f"{split}/") for name in names if name.startswith(f"{split}/")]
 
 
 def _processes_here(team: Team) -> int:

@@ -23,7 +23,7 @@ from rescli.data.order import Order
 from rescli.data.stream import training_batches
 from rescli.engine.observer import Silent
 from rescli.engine.request import Request
-from rescli.engine.streamed import augmentation
+from rescli.engine.streaming import augmentation
 from rescli.engine.train import train
 from rescli.errors import DataError, StoppedEarly, UsageError
 from rescli.models.build import build
@@ -239,6 +239,40 @@ def test_a_damaged_image_stops_the_run_and_the_store_stays(trained: Train, photo
     victim.write_bytes(whole)
     outcome, _ = trained(little(), data=copy, resume=True)
     assert outcome.status == "finished"
+
+
+def test_damaged_images_are_left_out_when_asked_and_stay_so(trained: Train, photographs: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "copy"
+    shutil.copytree(photographs, copy)
+    for victim in (copy / "train" / "n01" / "3.JPEG", copy / "val" / "n02" / "0.JPEG"):
+        victim.write_bytes(victim.read_bytes()[:200])
+    recipe, told = little(iterations=6, log_every=3, precise_bn=0), Notes()
+    _, expected = trained(recipe, name="whole.h5", data=copy, skip_damaged=True, observer=told)
+    assert [line for line in told.lines if "3.JPEG" in line and line.startswith("left out")]
+    assert expected.inputs["skipped"].tolist() == [b"train/n01/3.JPEG", b"val/n02/0.JPEG"]
+    assert expected.progress["totals"]["images"] == 2 * (CLASSES * TRAINING - 1)
+    with pytest.raises(StoppedEarly):
+        trained(recipe, data=copy, skip_damaged=True, observer=StopsTraining(4))
+    _, record = trained(recipe, data=copy, resume=True)
+    assert same(expected, record) == []
+    assert record.inputs["skipped"].tolist() == expected.inputs["skipped"].tolist()
+
+
+def test_validation_images_in_no_folders_have_their_classes_in_a_file(
+    trained: Train, photographs: Path, tmp_path: Path
+) -> None:
+    flat = tmp_path / "flat"
+    shutil.copytree(photographs / "train", flat / "train")
+    (flat / "val").mkdir()
+    lines = []
+    for path in sorted((photographs / "val").rglob("*.JPEG")):
+        name = f"{path.parent.name}_{path.name}"
+        shutil.copy(path, flat / "val" / name)
+        lines.append(f"{name} {path.parent.name}")
+    (tmp_path / "truth.txt").write_text("\n".join(lines))
+    _, sorted_in = trained(little(iterations=2, precise_bn=0), name="sorted.h5")
+    _, record = trained(little(iterations=2, precise_bn=0), data=flat, truth=tmp_path / "truth.txt")
+    assert same(sorted_in, record) == []
 
 
 def test_metrics_count_every_image(trained: Train) -> None:

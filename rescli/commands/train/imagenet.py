@@ -47,6 +47,14 @@ def imagenet(
             help="Folder of train/WNID/*.JPEG and val/WNID/*.JPEG, or a packed file.", default="RESCLI_DATA/imagenet"
         ),
     ] = None,
+    truth: Annotated[
+        Path | None,
+        option(help="Classes of val's images where they lie in no folders: a line NAME CLASS each.", default="none"),
+    ] = None,
+    skip_damaged: Annotated[
+        bool,
+        option("--skip-damaged", help="Decode every image first, leave out and name those that cannot be decoded."),
+    ] = False,
     size: Annotated[int, option("--input", help="Side of a crop in pixels; other sides are in proportion.")] = 224,
     shortest: Annotated[
         int | None, option(help="Shorter side of an image is drawn from here ...", default="256 for crops of 224")
@@ -143,6 +151,8 @@ def imagenet(
         deterministic=deterministic,
         threads=threads,
         workers=workers,
+        truth=truth,
+        skip_damaged=skip_damaged,
         accumulate=accumulate,
         compile=compile,
         checkpoint_activations=checkpoint_activations,
