@@ -1,6 +1,6 @@
 #!/bin/sh
 # What wants a GPU, in one go: the tests marked `gpu`, speed beside a plain loop, loss curves of the captured bf16 step beside
-# eager fp32, five seeds at once, depth 1202 with and without checkpointed activations. Results as JSON, none of it typed in.
+# eager fp32, five seeds at once, ImageNet nets, depth 1202 with and without checkpointed activations. Results as JSON, none of it typed in.
 #
 #     sh benchmarks/gpu.sh [FOLDER]      # by default ./gpu-results; QUICK=1 leaves out what takes minutes
 #
@@ -56,6 +56,20 @@ for depth in 20 110; do
     long "run-$depth-uncompiled" --depth $depth --seeds 1 --no-compile
     long "seeds-$depth" --depth $depth --seeds 5
 done
+
+# ImageNet nets: IMAGENET names a folder of train/ and val/; without it images of the same size are made.
+photographs=${IMAGENET:-$out/photographs}
+[ -d "$photographs" ] || try photographs $python -m benchmarks.photographs "$photographs"
+try imagenet-data $rescli bench data --data "$photographs" --batch-size 256 --batches 20 --pairs 3 --workers 16 --json
+for net in resnet18 resnet50; do
+    try "imagenet-$net" $rescli train imagenet --model $net --data "$photographs" --iterations 150 --eval-every 150 --log-every 10 \
+        --precise-bn 10 --mean-images 512 --out "$out/$net.h5" --json
+    [ -f "$out/$net.h5" ] && $rescli runs export "$out/$net.h5" --to json --out "$out/imagenet-$net-metrics.json"
+    try "imagenet-$net-eval" $rescli eval "$out/$net.h5" --crops 10 --precision bf16 --json
+done
+try imagenet-parts $rescli train imagenet --model resnet50 --data "$photographs" --iterations 60 --eval-every 60 --precise-bn 0 \
+    --mean-images 512 --accumulate 4 --out "$out/parts.h5" --json
+[ -n "${IMAGENET:-}" ] || rm -rf "$photographs"
 
 if [ -z "${QUICK:-}" ]; then
     try deep $rescli train cifar --dataset synthetic --depth 1202 --iterations 200 --eval-every 200 --out "$out/deep.h5" --json

@@ -302,3 +302,18 @@ def test_real_photographs_are_learned(trained: Train, imagenette: Path) -> None:
     _, record = trained(little(**real, learning_rate=0.01), data=imagenette)
     assert record.metrics["val"]["error"][-1] < 78
     assert record.metrics["train"]["loss"][-1] < record.metrics["train"]["loss"][0]
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+def test_on_cuda_a_deterministic_run_is_the_same_when_resumed(trained: Train) -> None:
+    """Batches that come from the host into a replayed step; the last of an epoch is a short one."""
+    options: dict[str, Any] = {"backend": "cuda", "deterministic": True, "compile": False}
+    _, expected = trained(little(), name="whole.h5", **options)
+    with pytest.raises(StoppedEarly):
+        trained(little(), observer=StopsTraining(5), **options)
+    _, record = trained(little(), resume=True, **options)
+    assert same(expected, record) == []
+    _, by_processor = trained(little(iterations=1, precise_bn=0), name="cpu.h5")
+    _, by_device = trained(little(iterations=1, precise_bn=0), name="cuda.h5", **options)
+    np.testing.assert_allclose(by_device.metrics["train"]["loss"], by_processor.metrics["train"]["loss"], rtol=1e-4)
