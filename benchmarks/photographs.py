@@ -13,7 +13,7 @@ from PIL import Image
 
 
 def write(folder: Path, images: int, classes: int) -> None:
-    """`folder/train` and, a tenth of it, `folder/val`: 500x375 pixels, about 110 kB each."""
+    """`folder/train` and, a tenth of it, `folder/val`: 500x375 pixels, about 80 kB each."""
     random = np.random.default_rng(0)
     for split, number in (("train", images), ("val", max(classes, images // 10))):
         for index in range(number):
