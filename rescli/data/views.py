@@ -65,14 +65,29 @@ class Views:
 
 
 def center(pixels: npt.NDArray[np.uint8], size: int) -> npt.NDArray[np.uint8]:
-    """[3, H, W] -> [3, size, size]; half a pixel is rounded as torchvision does."""
-    top, left = round((pixels.shape[1] - size) / 2), round((pixels.shape[2] - size) / 2)
+    """[3, H, W] -> [3, size, size]."""
+    top, left = _middle(pixels.shape[1], size), _middle(pixels.shape[2], size)
     return pixels[:, top : top + size, left : left + size]
+
+
+def center_view(image: Image.Image, shorter: int, size: int) -> npt.NDArray[np.uint8]:
+    """The center crop of an RGB image whose shorter side is `shorter`, as it is tested: uint8 [size, size, 3] in 0..255.
+
+    The mean image of a training set is the mean of these. `size` is at most `shorter`.
+    """
+    resized = _resized(image, shorter)
+    top, left = _middle(resized.height, size), _middle(resized.width, size)
+    return np.asarray(resized.crop((left, top, left + size, top + size)), np.uint8)
 
 
 def ten(pixels: npt.NDArray[np.uint8], size: int) -> npt.NDArray[np.uint8]:
     """[3, H, W] -> [10, 3, size, size]: four corners and the center, of the image and of its mirror image."""
     return np.stack([*_five(pixels, size), *_five(pixels[:, :, ::-1], size)])
+
+
+def _middle(side: int, size: int) -> int:
+    """Where a crop of `size` begins; half a pixel is rounded as torchvision does."""
+    return round((side - size) / 2)
 
 
 def _five(pixels: npt.NDArray[np.uint8], size: int) -> list[npt.NDArray[np.uint8]]:
