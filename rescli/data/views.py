@@ -49,8 +49,8 @@ class Views:
     def of(self, image: Image.Image) -> list[npt.NDArray[np.uint8]]:
         """Uint8 [views, 3, H, W]: all crops in one array, or one array for each scale."""
         if self.scales:
-            return [_pixels(_resized(image, scale))[None] for scale in self.scales]
-        pixels = _pixels(_resized(image, self.shorter))
+            return [_pixels(resized(image, scale))[None] for scale in self.scales]
+        pixels = _pixels(resized(image, self.shorter))
         return [center(pixels, self.size)[None] if self.crops == 1 else ten(pixels, self.size)]
 
     def title(self) -> str:
@@ -75,9 +75,9 @@ def center_view(image: Image.Image, shorter: int, size: int) -> npt.NDArray[np.u
 
     The mean image of a training set is the mean of these. `size` is at most `shorter`.
     """
-    resized = _resized(image, shorter)
-    top, left = _middle(resized.height, size), _middle(resized.width, size)
-    return np.asarray(resized.crop((left, top, left + size, top + size)), np.uint8)
+    whole = resized(image, shorter)
+    top, left = _middle(whole.height, size), _middle(whole.width, size)
+    return np.asarray(whole.crop((left, top, left + size, top + size)), np.uint8)
 
 
 def ten(pixels: npt.NDArray[np.uint8], size: int) -> npt.NDArray[np.uint8]:
@@ -100,10 +100,10 @@ def _five(pixels: npt.NDArray[np.uint8], size: int) -> list[npt.NDArray[np.uint8
     ]
 
 
-def _resized(image: Image.Image, shorter: int) -> Image.Image:
+def resized(image: Image.Image, shorter: int) -> Image.Image:
     """The image with this shorter side, the other in proportion; bilinear, over all pixels that make one."""
-    resized: Image.Image = v2.resize(image, [shorter], antialias=True)
-    return resized
+    made: Image.Image = v2.resize(image, [shorter], antialias=True)
+    return made
 
 
 def _pixels(image: Image.Image) -> npt.NDArray[np.uint8]:
