@@ -114,16 +114,18 @@ def trial(asked: Scoring, size: int) -> Trial:
 
 
 def folder(data: Path | None) -> Path:
-    """The folder of ImageNet's images: as given, or `imagenet` in RESCLI_DATA. Raises `DataError` where there is none."""
+    """Where ImageNet's images are: as given, or `imagenet` or `imagenet.h5` in RESCLI_DATA. Raises `DataError` otherwise."""
+    if data is not None:
+        return data
     variable = os.environ.get(VARIABLE)
-    if data is None and variable and (Path(variable) / "imagenet").is_dir():
-        return Path(variable) / "imagenet"
-    if data is None:
-        raise DataError(
-            "ImageNet nets need images, and nobody said where they are",
-            "Name the folder of train/ and val/: --data DIR.",
-        )
-    return data
+    places = [Path(variable) / "imagenet", Path(variable) / "imagenet.h5"] if variable else []
+    for place in places:
+        if place.exists():
+            return place
+    raise DataError(
+        "ImageNet's images are needed, and nobody said where they are",
+        "Name the folder of train/ and val/, or a file of packed images: --data PATH.",
+    )
 
 
 def _is_ours(path: Path) -> bool:
