@@ -48,12 +48,12 @@ def measure_photographs(
                 f"{images.root} has {len(images)} images: no batch of {batch_size}", "Choose --batch-size."
             )
     mean = torch.full((SIZE, SIZE, 3), 0.45)
-    ours, theirs = _ours(listing, batch_size, workers, mean), _theirs(rival.root, batch_size, workers, mean)
+    ours, theirs = our_batches(listing, batch_size, workers, mean), _theirs(rival.root, batch_size, workers, mean)
     return Versus(
         what=f"batches of {batch_size} photographs",
         amount=batches * batch_size,
         unit="images/s",
-        duel=duel(lambda: _seconds(ours, batches), lambda: _seconds(theirs, batches), pairs=pairs),
+        duel=duel(lambda: seconds_of(ours, batches), lambda: seconds_of(theirs, batches), pairs=pairs),
         rival=f"ImageFolder, DataLoader, {workers} workers",
         extra={
             "data": str(listing.root),
@@ -64,14 +64,16 @@ def measure_photographs(
     )
 
 
-def _seconds(batches: Iterator[Tensor], number: int) -> float:
+def seconds_of(batches: Iterator[Tensor], number: int) -> float:
+    """How long so many take."""
     start = perf_counter()
     for x in itertools.islice(batches, number):
         assert x.shape[1:] == (3, SIZE, SIZE)
     return perf_counter() - start
 
 
-def _ours(images: Photographs, batch_size: int, workers: int, mean: Tensor) -> Iterator[Tensor]:
+def our_batches(images: Photographs, batch_size: int, workers: int, mean: Tensor) -> Iterator[Tensor]:
+    """Full batches of training inputs, float32 [n, 3, 224, 224], without end."""
     inputs, order = ColourInputs(mean, batch_size), Order(len(images), 0)
     for made in training_batches(images, order, Augmentation(), batch=batch_size, workers=workers or threads()):
         if len(made.labels) == batch_size:

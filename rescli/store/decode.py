@@ -40,14 +40,14 @@ def decode(path: Path, data: bytes, *, tensors: bool) -> dict[str, Any]:
     return _walked(path, reader, lambda: h5f.open_file_image(data))
 
 
-def decode_front(path: Path, front: bytes, size: int, *, elsewhere: tuple[str, ...]) -> dict[str, Any]:
+def decode_front(path: Path, front: bytearray, size: int, *, elsewhere: tuple[str, ...]) -> dict[str, Any]:
     """As `decode`, of a file of `size` bytes whose first ones, `front`, hold all but the contents of some datasets.
 
     Those are named by their paths in `elsewhere` ("/train/images"). They are not read: in the tree stands where in the file
     such a dataset begins, and of how many bytes it is. Raises `DamagedStore` as `decode` does.
     """
     reader = _Reader(len(front), elsewhere=elsewhere, whole=size)
-    return _walked(path, reader, lambda: open_front(Front(bytearray(front), size)))
+    return _walked(path, reader, lambda: open_front(Front(front, size)))
 
 
 def _walked(path: Path, reader: _Reader, open_file: Callable[[], Any]) -> dict[str, Any]:

@@ -25,6 +25,7 @@ from rescli.store.problems import DamagedStore, ForeignFile
 
 SCHEMA = 1
 SPLITS = ("train", "val")
+_CHUNK = 8 << 20
 _ANEW = "Copy it anew, or pack the images again: `rescli data pack --data DIR --out FILE`."
 _OURS = "`rescli data pack` makes such files; a folder of images will do as well."
 
@@ -93,11 +94,15 @@ def _read(path: Path, file: OpenStore) -> Pack:
     if file.size != size:
         what = "truncated" if file.size < size else "damaged, with bytes too many at its end"
         raise DamagedStore(f"{path}: {what}; it has {file.size:,} bytes, and had {size:,}")
-    index = read_up_to(path, file, begin - HEADER_BYTES)
-    if hashlib.sha256(index).hexdigest() != stated.get("sha256"):
+    front = bytearray(block)
+    while len(front) < begin and (piece := read_up_to(path, file, min(begin - len(front), _CHUNK))):
+        front += piece
+    with memoryview(front) as view:
+        digest = hashlib.sha256(view[HEADER_BYTES:]).hexdigest()
+    if digest != stated.get("sha256"):
         raise DamagedStore(f"{path}: its index is damaged; the bytes do not match their digest")
     elsewhere = tuple(f"/{name}/images" for name in SPLITS)
-    return _pack(path, decode_front(path, block + index, size, elsewhere=elsewhere))
+    return _pack(path, decode_front(path, front, size, elsewhere=elsewhere))
 
 
 def _without_magic(path: Path, block: bytes) -> StoreError:
