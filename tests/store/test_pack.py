@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from rescli.data.listing import list_images
 from rescli.errors import DataError, StoreError, UsageError
 from rescli.store import pack_file as module
+from rescli.store.dump import read_arrays
 from rescli.store.header import HEADER_BYTES, read_header
 from rescli.store.pack import Pack, PackedSplit, open_pack
 from rescli.store.pack_file import new_pack
@@ -232,10 +233,12 @@ def test_nonsense_behind_a_valid_digest(tmp_path: Path, changes: dict[str, Any],
         open_pack(tmp_path / "p.h5")
 
 
-def test_a_command_for_runs_says_what_it_is(made: tuple[Path, Path]) -> None:
+def test_commands_for_runs_and_weights_say_what_it_is(made: tuple[Path, Path]) -> None:
     with pytest.raises(ForeignFile, match="holds packed images") as caught:
         read_header(made[1])
     assert "--data" in caught.value.hint
+    with pytest.raises(DataError, match="holds packed images, not a network"):
+        read_arrays(made[1])
 
 
 def test_one_that_is_at_work_is_left_alone(tmp_path: Path) -> None:
