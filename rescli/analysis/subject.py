@@ -176,6 +176,7 @@ def _resident(what: str, path: Path | None, bundle: Bundle, name: str, wishes: W
 def _folder(what: str, bundle: Bundle, wishes: Wishes) -> Any:
     """Images in folders as the inputs of an ImageNet net."""
     from rescli.data.folder import FolderImages
+    from rescli.data.listing import list_images
 
     if wishes.data is None:
         raise UsageError(f"{what} is an ImageNet net: it needs images", "Name their folder: --data DIR/val.")
@@ -184,9 +185,8 @@ def _folder(what: str, bundle: Bundle, wishes: Wishes) -> Any:
         from rescli.models.weights.bundle import NORMALIZATIONS
 
         inputs = NORMALIZATIONS[wishes.normalize or "imagenet"]
-    folder = wishes.data / wishes.split if (wishes.data / wishes.split).is_dir() else wishes.data
     return FolderImages(
-        folder,
+        list_images(wishes.data, wishes.split),
         size=bundle.spec.input_size,
         mean=inputs.mean,
         std=inputs.std,

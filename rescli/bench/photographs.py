@@ -29,33 +29,51 @@ from rescli.errors import UsageError
 SIZE = 224
 
 
-def measure_photographs(folder: Path, *, batch_size: int, batches: int, pairs: int, workers: int) -> Versus:
-    """Images a second, from files to float32 [n, 3, 224, 224] in memory. Raises `DataError` and `UsageError`."""
-    listing = list_images(folder, "train")
-    if not listing.classes:
-        raise UsageError(f"{listing.root} is not sorted into classes", "ImageFolder needs train/WNID/*.JPEG.")
-    if len(listing) < batch_size:
-        raise UsageError(f"{listing.root} has {len(listing)} images: no batch of {batch_size}", "Choose --batch-size.")
+def measure_photographs(
+    data: Path, *, beside: Path | None = None, batch_size: int, batches: int, pairs: int, workers: int
+) -> Versus:
+    """Images a second, from files to float32 [n, 3, 224, 224] in memory. Raises `DataError` and `UsageError`.
+
+    `data` is a folder or a file of packed images. ImageFolder reads `beside`, by default the same folder.
+    """
+    if beside is None and data.is_file():
+        raise UsageError(f"{data} is a file, which ImageFolder cannot read", "Name the folder beside it: --beside DIR.")
+    listing = list_images(data, "train")
+    rival = listing if beside is None else list_images(beside, "train")
+    if not rival.classes:
+        raise UsageError(f"{rival.root} is not sorted into classes", "ImageFolder needs train/WNID/*.JPEG.")
+    for images in (listing, rival):
+        if len(images) < batch_size:
+            raise UsageError(
+                f"{images.root} has {len(images)} images: no batch of {batch_size}", "Choose --batch-size."
+            )
     mean = torch.full((SIZE, SIZE, 3), 0.45)
-    ours, theirs = _ours(listing, batch_size, workers, mean), _theirs(listing.root, batch_size, workers, mean)
+    ours, theirs = our_batches(listing, batch_size, workers, mean), _theirs(rival.root, batch_size, workers, mean)
     return Versus(
         what=f"batches of {batch_size} photographs",
         amount=batches * batch_size,
         unit="images/s",
-        duel=duel(lambda: _seconds(ours, batches), lambda: _seconds(theirs, batches), pairs=pairs),
+        duel=duel(lambda: seconds_of(ours, batches), lambda: seconds_of(theirs, batches), pairs=pairs),
         rival=f"ImageFolder, DataLoader, {workers} workers",
-        extra={"folder": str(listing.root), "images": len(listing), "threads": workers or threads()},
+        extra={
+            "data": str(listing.root),
+            "beside": str(rival.root),
+            "images": len(listing),
+            "threads": workers or threads(),
+        },
     )
 
 
-def _seconds(batches: Iterator[Tensor], number: int) -> float:
+def seconds_of(batches: Iterator[Tensor], number: int) -> float:
+    """How long so many take."""
     start = perf_counter()
     for x in itertools.islice(batches, number):
         assert x.shape[1:] == (3, SIZE, SIZE)
     return perf_counter() - start
 
 
-def _ours(images: Photographs, batch_size: int, workers: int, mean: Tensor) -> Iterator[Tensor]:
+def our_batches(images: Photographs, batch_size: int, workers: int, mean: Tensor) -> Iterator[Tensor]:
+    """Full batches of training inputs, float32 [n, 3, 224, 224], without end; each is valid until the next."""
     inputs, order = PhotographFeed(mean.numpy(), batch_size), Order(len(images), 0)
     for made in training_batches(images, order, Augmentation(), batch=batch_size, workers=workers or threads()):
         if len(made.labels) == batch_size:

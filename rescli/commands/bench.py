@@ -107,7 +107,14 @@ def data(
     dataset: Dataset = "synthetic",
     folder: Annotated[
         Path | None,
-        option("--data", help="A folder of ImageNet's images: their scale, crop, mirror and colour.", default="none"),
+        option(
+            "--data",
+            help="A folder or packed file of ImageNet's images: their scale, crop, mirror and colour.",
+            default="none",
+        ),
+    ] = None,
+    beside: Annotated[
+        Path | None, option(help="The folder that the DataLoader reads meanwhile.", default="--data, if a folder")
     ] = None,
     backend: Backend = "auto",
     json: Json = False,
@@ -117,7 +124,11 @@ def data(
     if folder is not None:
         from rescli.bench.photographs import measure_photographs
 
-        found = measure_photographs(folder, batch_size=batch_size, batches=batches, pairs=pairs, workers=workers)
+        found = measure_photographs(
+            folder, beside=beside, batch_size=batch_size, batches=batches, pairs=pairs, workers=workers
+        )
+    elif beside is not None:
+        raise UsageError("--beside is for photographs", "Name them with --data, or leave it out.")
     else:
         from rescli.bench.data import measure_data
 

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from rescli import console
-from rescli.commands.options import Data, Debug, Json
+from rescli.commands.options import Data, Debug, Json, option
 from rescli.errors import DataError
 
 if TYPE_CHECKING:
     from rescli.data.read import Verification
 
-app = typer.Typer(help="Verify and fetch data sets.", no_args_is_help=True)
+app = typer.Typer(help="Verify, fetch and pack data sets.", no_args_is_help=True)
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="cifar10, cifar100 or synthetic.", show_default=False)]
 Verified = Annotated[
@@ -26,14 +26,14 @@ Verified = Annotated[
 
 @app.callback()
 def data() -> None:
-    """Verify and fetch data sets."""
+    """Verify, fetch and pack data sets."""
 
 
 @app.command()
 def verify(name: Verified, data: Data = None, json: Json = False, debug: Debug = False) -> None:
     """Check a data set's files against their published checksums, and its images; exit 3 if anything is amiss.
 
-    Of imagenet, a folder with train/ and val/ of any number of classes, every image is decoded.
+    Of imagenet, a folder with train/ and val/ of any number of classes or a file of `rescli data pack`, every image is decoded.
     """
     if name.lower() in ("imagenet", "imagenet-1k", "imagenet1k"):
         _verify_folder(data, json=json)
@@ -115,3 +115,48 @@ def fetch(name: Name, data: Data = None, json: Json = False, debug: Debug = Fals
         console.emit({"name": name, "root": str(root)})
     else:
         console.say(f"{name} is in {root}")
+
+
+@app.command()
+def pack(
+    out: Annotated[Path, option(help="The file to be made; one that exists is refused.")],
+    data: Annotated[
+        Path | None, option(help="Folder that holds train/ or val/ or both.", default="imagenet in RESCLI_DATA")
+    ] = None,
+    shorter: Annotated[
+        int, option(min=32, max=8192, help="Pixels; a training image with a longer shorter side is resized to it.")
+    ] = 480,
+    quality: Annotated[int, option(min=1, max=100, help="Of JPEG, for images that are encoded anew.")] = 95,
+    truth: Annotated[
+        Path | None,
+        option(help="Classes of a val/ that is not sorted into folders: NAME CLASS a line.", default="none"),
+    ] = None,
+    skip_damaged: Annotated[
+        bool, option("--skip-damaged", help="Leave out images that cannot be decoded; they are named and counted.")
+    ] = False,
+    json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """One HDF5 file of ImageNet's photographs, for disks that are slow with a million small files.
+
+    JPEGs stay as they are, to the byte; training images that are larger than needed, or no grey or RGB JPEG, are encoded anew.
+    Every command that takes a folder of images takes the file: --data FILE.
+    """
+    from rescli.console.progress import watch
+    from rescli.data.locate import photographs
+    from rescli.engine.pack import Packing
+    from rescli.engine.pack import pack as write
+
+    asked = Packing(
+        data=photographs(data), out=out, shorter=shorter, quality=quality, truth=truth, skip_damaged=skip_damaged
+    )
+    made = write(asked, watch())
+    if json:
+        console.emit({"file": str(out), **asdict(made)})
+        return
+    rows = [
+        (one.name, f"{one.images:,}", f"{one.bytes:,}", f"{one.kept:,}", f"{one.encoded:,}", f"{len(one.skipped):,}")
+        for one in made.splits
+    ]
+    console.table(["split", "images", "bytes", "kept", "encoded anew", "left out"], rows, right=(1, 2, 3, 4, 5))
+    console.say(f"{out}: {made.bytes:,} bytes, {made.classes:,} classes")

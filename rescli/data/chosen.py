@@ -52,6 +52,10 @@ class Chosen:
     def __len__(self) -> int:
         return len(self.rows)
 
+    def read(self, row: int) -> bytes:
+        """The bytes of image `row` of those that are left."""
+        return self.whole.read(int(self.rows[row]))
+
     def opened(self, row: int) -> AbstractContextManager[Image.Image]:
         """Image `row` of those that are left, as `Photographs.opened` says."""
         return self.whole.opened(int(self.rows[row]))

@@ -37,14 +37,26 @@ def decode(image: AbstractContextManager[Image.Image]) -> Image.Image:
 @contextmanager
 def opened(path: Path) -> Iterator[Image.Image]:
     """The file, open and not yet decoded; what goes wrong with it in here is a `DataError` that names it."""
+    with _open(path) as file, opened_stream(file, path) as image:
+        yield image
+
+
+def read(path: Path) -> bytes:
+    """The file's bytes. Raises `DataError`, which names it."""
     try:
-        file = path.open("rb")
+        with _open(path) as file:
+            return file.read()
+    except OSError as error:
+        raise _undecodable(path, error) from error
+
+
+def _open(path: Path) -> IO[bytes]:
+    try:
+        return path.open("rb")
     except FileNotFoundError as error:
         raise DataError(f"{path}: is not there", "Is the folder still the one that was listed?") from error
     except OSError as error:
         raise _undecodable(path, error) from error
-    with file, opened_stream(file, path) as image:
-        yield image
 
 
 @contextmanager

@@ -1,17 +1,19 @@
-"""Images in folders, one folder a class, decoded as they are asked for: ImageNet and parts of it."""
+"""Photographs as inputs of a network, decoded as they are asked for: ImageNet and parts of it, in folders or packed."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor, nn
-from torchvision.datasets import ImageFolder
-from torchvision.transforms import v2
 
+from rescli.data.decode import decode
+from rescli.data.listing import Photographs
 from rescli.data.order import EpochPlan
+from rescli.data.views import center_view
 from rescli.errors import DataError
 
 SHORTER_SIDE = 256 / 224
@@ -19,24 +21,24 @@ SHORTER_SIDE = 256 / 224
 
 
 class FolderImages(nn.Module):
-    """The center crops of the images below a folder, as a feed: `images(rows)` decodes these rows.
+    """The center crops of photographs, as a feed: `images(rows)` decodes these rows.
 
     `spread` images are taken evenly from all classes, so that some of them stand for all. Inputs are
-    (pixels / divisor - mean) / std, as `models.weights.bundle.Preprocessing` says.
+    (pixels / divisor - mean) / std, as `models.weights.bundle.Preprocessing` says. Raises `DataError` where labels are missing.
     """
 
-    def __init__(self, folder: Path, *, size: int, mean: Any, std: Any, divisor: float, spread: int | None) -> None:
+    def __init__(
+        self, photographs: Photographs, *, size: int, mean: Any, std: Any, divisor: float, spread: int | None
+    ) -> None:
         super().__init__()
-        try:
-            self.files = ImageFolder(str(folder))
-        except (OSError, RuntimeError) as error:
+        if not photographs.labelled:
             raise DataError(
-                f"{folder}: holds no images in folders of their classes ({error})", "Give the folder: --data DIR."
-            ) from error
-        count = len(self.files) if spread is None else min(spread, len(self.files))
-        self.rows = [i * len(self.files) // count for i in range(count)]
-        resize = v2.Resize(round(size * SHORTER_SIDE), antialias=True)
-        self.transform = v2.Compose([resize, v2.CenterCrop(size), v2.PILToTensor()])
+                f"{photographs.root}: holds no images in folders of their classes", "Give the folder: --data DIR."
+            )
+        self.photographs = photographs
+        count = len(photographs) if spread is None else min(spread, len(photographs))
+        self.rows = [i * len(photographs) // count for i in range(count)]
+        self.size = size
         buffers: Mapping[str, Any] = {"mean": mean, "std": std, "divisor": divisor}
         for name, value in buffers.items():
             tensor = torch.as_tensor(value, dtype=torch.float32)
@@ -50,17 +52,18 @@ class FolderImages(nn.Module):
     def forward(self, index: Tensor) -> tuple[Tensor, Tensor]:
         """Images float32 [n, 3, size, size] and labels int64 [n] of these rows. Raises `DataError` for a damaged file."""
         device = index.device
-        images, labels = [], []
-        for row in index.tolist():
-            path, label = self.files.samples[self.rows[row]]
-            try:
-                images.append(self.transform(self.files.loader(path)))
-            except (OSError, SyntaxError, ValueError) as error:
-                raise DataError(f"{path}: cannot be decoded: {error}", "Fetch it anew, or take it out.") from error
-            labels.append(label)
-        pixels = torch.stack(images).to(device).float()
+        rows = [self.rows[row] for row in index.tolist()]
+        try:
+            crops = np.stack([self._crop(row) for row in rows])
+        except DataError as error:
+            raise DataError(error.message, "Fetch it anew, or take it out.") from error
+        pixels = torch.from_numpy(crops).to(device).permute(0, 3, 1, 2).float()
+        labels = torch.from_numpy(self.photographs.labels[rows]).to(device)
         x = (pixels / self.get_buffer("divisor") - self.get_buffer("mean")) / self.get_buffer("std")
-        return x.contiguous(memory_format=torch.channels_last), torch.tensor(labels, device=device)
+        return x.contiguous(memory_format=torch.channels_last), labels
+
+    def _crop(self, row: int) -> npt.NDArray[np.uint8]:
+        return center_view(decode(self.photographs.opened(row)), round(self.size * SHORTER_SIDE), self.size)
 
     def plan_tensors(self, plan: EpochPlan) -> tuple[Tensor, ...]:
         """An epoch's order as a host tensor; these are center crops, which nothing augments."""

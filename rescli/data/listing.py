@@ -17,12 +17,14 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from rescli.data.decode import opened
+from rescli.data.decode import opened, read
+from rescli.data.truth import UNKNOWN, read_classes, true_labels
 from rescli.errors import DataError, UsageError
 
+__all__ = ["UNKNOWN", "Listing", "Photographs", "list_images", "read_classes", "splits_of"]
+
+SPLITS = ("train", "val")
 EXTENSIONS = frozenset({".jpeg", ".jpg", ".png", ".bmp", ".ppm", ".webp", ".tif", ".tiff"})
-UNKNOWN = -1
-"""The label of an image whose class nobody said."""
 
 
 class Photographs(Protocol):
@@ -54,6 +56,9 @@ class Photographs(Protocol):
 
     def __len__(self) -> int: ...
 
+    def read(self, row: int) -> bytes:
+        """The bytes of the file that image `row` is, or was. Raises `DataError`, which names it."""
+
     def opened(self, row: int) -> AbstractContextManager[Image.Image]:
         """Image `row`, open and not yet decoded; what goes wrong in the `with` block is a `DataError` that names it."""
 
@@ -70,6 +75,10 @@ class Listing:
     def __len__(self) -> int:
         return len(self.files)
 
+    def read(self, row: int) -> bytes:
+        """The file's bytes. Raises `DataError`, which names it."""
+        return read(self.root / self.files[row])
+
     def opened(self, row: int) -> AbstractContextManager[Image.Image]:
         """The file, open and not yet decoded; what goes wrong in the `with` block is a `DataError` that names it."""
         return opened(self.root / self.files[row])
@@ -80,13 +89,30 @@ class Listing:
         return bool(len(self)) and bool((self.labels != UNKNOWN).all())
 
 
-def list_images(root: Path, split: str, *, truth: Path | None = None, classes: Sequence[str] | None = None) -> Listing:
+def splits_of(root: Path) -> tuple[str, ...]:
+    """Which of train and val a folder or a file of packed images has. Raises `DataError` for a file of another kind."""
+    if root.is_file():
+        from rescli.data.packed import packed_splits
+
+        return packed_splits(root)
+    return tuple(name for name in SPLITS if (root / name).is_dir())
+
+
+def list_images(
+    root: Path, split: str, *, truth: Path | None = None, classes: Sequence[str] | None = None
+) -> Photographs:
     """The images of `root/split`, or of `root` itself where there is no such folder, sorted by class and name.
+
+    Where `root` is a file of packed images (`rescli data pack`): those of its split, in the order of the file.
 
     `classes` are the names of labels 0, 1, ...: a network may know more classes than the folder has. None: the folders'
     names in alphabetical order, as for every ImageNet net. `truth` is a file with a line for each image, "NAME CLASS" (a
     number of a class from 0, or its name). Raises `DataError`, and `UsageError` for a class that is not among `classes`.
     """
+    if root.is_file():
+        from rescli.data.packed import open_packed  # it loads h5py, which folders have no need of
+
+        return open_packed(root, split, truth=truth, classes=classes)
     folder = root / split if (root / split).is_dir() else root
     try:
         entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
@@ -112,17 +138,6 @@ def list_images(root: Path, split: str, *, truth: Path | None = None, classes: S
             f"{folder}: holds no images", "Give the folder that holds train/ and val/, or images: --data DIR."
         )
     return _flat(folder, flat, truth, classes)
-
-
-def read_classes(path: Path) -> tuple[str, ...]:
-    """The first word of each line: names of classes 0, 1, ... as in `synsets.txt`. Raises `DataError`."""
-    names = tuple(words[0] for words in _lines(path))
-    if not names:
-        raise DataError(f"{path}: names no classes", "A line for each class: its folder's name.")
-    twice = sorted({name for name in names if names.count(name) > 1})
-    if twice:
-        raise DataError(f"{path}: names {twice[0]} twice", "A line for each class: its folder's name.")
-    return names
 
 
 def _is_image(name: str) -> bool:
@@ -153,44 +168,7 @@ def _sorted(folder: Path, found: list[tuple[str, list[str]]], classes: Sequence[
 
 
 def _flat(folder: Path, files: list[str], truth: Path | None, classes: Sequence[str] | None) -> Listing:
-    if truth is None:
-        labels = np.full(len(files), UNKNOWN, np.int64)
-        return Listing(root=folder, files=tuple(files), labels=labels, classes=tuple(classes or ()))
-    said: dict[str, str] = {}
-    for words in _lines(truth):
-        if len(words) != 2:
-            raise DataError(
-                f"{truth}: the line {' '.join(words)!r} is not an image and its class",
-                "A line for each image: NAME CLASS. The devkit's numbers alone count classes in an order of their own.",
-            )
-        said[words[0]] = words[1]
-    missing = [name for name in files if name not in said]
-    if missing:
-        raise DataError(
-            f"{truth}: says nothing of {missing[0]} ({len(missing)} of {len(files)} images)", "Is it the right file?"
-        )
-    values = [said[name] for name in files]
-    if all(value.isdigit() for value in values):  # how many classes there are, and their names, it does not say
-        numbers, names = np.array([int(value) for value in values], np.int64), tuple(classes or ())
-        if names and numbers.max() >= len(names):
-            raise DataError(f"{truth}: class {numbers.max()} of {len(names)}", "Classes are counted from 0.")
-        return Listing(root=folder, files=tuple(files), labels=numbers, classes=names)
-    names = tuple(classes) if classes is not None else tuple(sorted(set(values)))
-    number = {name: label for label, name in enumerate(names)}
-    if strange := sorted(set(values) - set(number)):
-        raise UsageError(
-            f"{truth}: the class {strange[0]} is not one of the {len(names)} that are listed", "Is it the right file?"
-        )
-    return Listing(
-        root=folder, files=tuple(files), labels=np.array([number[v] for v in values], np.int64), classes=names
-    )
-
-
-def _lines(path: Path) -> list[list[str]]:
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise DataError(
-            f"{path}: cannot be read: {getattr(error, 'strerror', None) or error}", "Name another."
-        ) from error
-    return [words for words in (line.split() for line in text.splitlines()) if words]
+    labels, names = np.full(len(files), UNKNOWN, np.int64), tuple(classes or ())
+    if truth is not None:
+        labels, names = true_labels(truth, files, classes)
+    return Listing(root=folder, files=tuple(files), labels=labels, classes=names)

@@ -49,7 +49,7 @@ def find(name: str, data: Path | None = None) -> Path:
 
 
 def photographs(data: Path | None = None, trained_on: str | None = None) -> Path:
-    """Where ImageNet's images are: as given, where a run has had them, or `imagenet` in RESCLI_DATA.
+    """Where ImageNet's images are: as given, where a run has had them, or `imagenet` or `imagenet.h5` in RESCLI_DATA.
 
     Raises `DataError` where there is none of these.
     """
@@ -57,10 +57,13 @@ def photographs(data: Path | None = None, trained_on: str | None = None) -> Path
         return data.expanduser()
     if trained_on is not None and Path(trained_on).exists():
         return Path(trained_on)
-    if (variable := os.environ.get(VARIABLE)) and (Path(variable) / "imagenet").exists():
-        return Path(variable) / "imagenet"
+    variable = os.environ.get(VARIABLE)
+    for place in [Path(variable) / "imagenet", Path(variable) / "imagenet.h5"] if variable else []:
+        if place.exists():
+            return place
     raise DataError(
-        "ImageNet nets need images, and nobody said where they are", "Name the folder of train/ and val/: --data DIR."
+        "ImageNet's images are needed, and nobody said where they are",
+        "Name the folder of train/ and val/, or a file of packed images: --data PATH.",
     )
 
 

@@ -20,4 +20,9 @@ def mean_image(images: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
     total = np.zeros(images.shape[1:], np.int64)
     for start in range(0, len(images), _CHUNK):
         total += images[start : start + _CHUNK].sum(axis=0, dtype=np.uint32)
-    return (total / (255.0 * len(images))).astype(np.float32)
+    return mean_of_sum(total, len(images))
+
+
+def mean_of_sum(total: npt.NDArray[np.int64], images: int) -> npt.NDArray[np.float32]:
+    """The mean of so many images in 0..1, float32, from the exact sum of their pixels in 0..255, both [H, W, 3]."""
+    return (total / (255.0 * images)).astype(np.float32)

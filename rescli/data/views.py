@@ -49,8 +49,8 @@ class Views:
     def of(self, image: Image.Image) -> list[npt.NDArray[np.uint8]]:
         """Uint8 [views, 3, H, W]: all crops in one array, or one array for each scale."""
         if self.scales:
-            return [_pixels(_resized(image, scale))[None] for scale in self.scales]
-        pixels = _pixels(_resized(image, self.shorter))
+            return [_pixels(resized(image, scale))[None] for scale in self.scales]
+        pixels = _pixels(resized(image, self.shorter))
         return [center(pixels, self.size)[None] if self.crops == 1 else ten(pixels, self.size)]
 
     def title(self) -> str:
@@ -64,20 +64,30 @@ class Views:
         return f"10 crops of {self.size} from a shorter side of {self.shorter}, {self.average} averaged"
 
 
-def center_view(image: Image.Image, shorter: int, size: int) -> npt.NDArray[np.uint8]:
-    """The center crop, uint8 [size, size, 3], of an image after its shorter side has become `shorter` pixels."""
-    return np.ascontiguousarray(center(_pixels(_resized(image, shorter)), size).transpose(1, 2, 0))
-
-
 def center(pixels: npt.NDArray[np.uint8], size: int) -> npt.NDArray[np.uint8]:
-    """[3, H, W] -> [3, size, size]; half a pixel is rounded as torchvision does."""
-    top, left = round((pixels.shape[1] - size) / 2), round((pixels.shape[2] - size) / 2)
+    """[3, H, W] -> [3, size, size]."""
+    top, left = _middle(pixels.shape[1], size), _middle(pixels.shape[2], size)
     return pixels[:, top : top + size, left : left + size]
+
+
+def center_view(image: Image.Image, shorter: int, size: int) -> npt.NDArray[np.uint8]:
+    """The center crop of an RGB image whose shorter side is `shorter`, as it is tested: uint8 [size, size, 3] in 0..255.
+
+    The mean image of a training set is the mean of these. `size` is at most `shorter`.
+    """
+    whole = resized(image, shorter)
+    top, left = _middle(whole.height, size), _middle(whole.width, size)
+    return np.asarray(whole.crop((left, top, left + size, top + size)), np.uint8)
 
 
 def ten(pixels: npt.NDArray[np.uint8], size: int) -> npt.NDArray[np.uint8]:
     """[3, H, W] -> [10, 3, size, size]: four corners and the center, of the image and of its mirror image."""
     return np.stack([*_five(pixels, size), *_five(pixels[:, :, ::-1], size)])
+
+
+def _middle(side: int, size: int) -> int:
+    """Where a crop of `size` begins; half a pixel is rounded as torchvision does."""
+    return round((side - size) / 2)
 
 
 def _five(pixels: npt.NDArray[np.uint8], size: int) -> list[npt.NDArray[np.uint8]]:
@@ -90,10 +100,10 @@ def _five(pixels: npt.NDArray[np.uint8], size: int) -> list[npt.NDArray[np.uint8
     ]
 
 
-def _resized(image: Image.Image, shorter: int) -> Image.Image:
+def resized(image: Image.Image, shorter: int) -> Image.Image:
     """The image with this shorter side, the other in proportion; bilinear, over all pixels that make one."""
-    resized: Image.Image = v2.resize(image, [shorter], antialias=True)
-    return resized
+    made: Image.Image = v2.resize(image, [shorter], antialias=True)
+    return made
 
 
 def _pixels(image: Image.Image) -> npt.NDArray[np.uint8]:

@@ -8,11 +8,9 @@ from pathlib import Path
 import numpy as np
 
 from rescli.data.decode import decode, in_parallel, is_grey, threads
-from rescli.data.listing import Photographs, list_images
+from rescli.data.listing import Photographs, list_images, splits_of
 from rescli.engine.observer import Observer
 from rescli.errors import DataError
-
-SPLITS = ("train", "val")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,8 +39,11 @@ class Found:
 
 
 def look_at(root: Path, observer: Observer) -> Found:
-    """Decode every image below `root/train` and `root/val`, or below `root` itself. Raises `DataError` where there are none."""
-    names = [name for name in SPLITS if (root / name).is_dir()] or [root.name]
+    """Decode every image below `root/train` and `root/val`, or below `root` itself, or in a file of packed images.
+
+    Of packed images the checksums are compared too. Raises `DataError` where there are none.
+    """
+    names = splits_of(root) or (root.name,)
     listings = [list_images(root, name) for name in names]
     splits = []
     observer.begin(0, sum(len(listing) for listing in listings), 1)

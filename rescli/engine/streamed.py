@@ -15,6 +15,8 @@ from rescli.data.chosen import damaged, without
 from rescli.data.decode import decoder, threads
 from rescli.data.listing import Photographs, list_images
 from rescli.data.locate import training_photographs
+from rescli.data.mean import mean_of_sum
+from rescli.data.packed import Packed
 from rescli.data.photographs import fingerprint, pixel_sums, spread
 from rescli.data.pixels import PhotographFeed
 from rescli.engine.observer import Observer
@@ -66,6 +68,8 @@ class Streamed:
 
     def mean(self) -> npt.NDArray[np.float32]:
         """The per-pixel mean of the training images, float32 [size, size, 3] in 0..1: computed once, or as a run has it."""
+        if self._mean is None and self._recipe.mean_images is None and isinstance(self._train, Packed):
+            self._mean = self._train.mean_image(self._recipe.size, self._side)  # packing has computed it
         if self._mean is None:
             rows = spread(self.images, self._recipe.mean_images)
             first, count = self._team.share(len(rows))
@@ -81,7 +85,7 @@ class Streamed:
             )
             self._observer.end()
             total = self._team.sum_of(sums)
-            self._mean = (total / (255.0 * len(rows))).astype(np.float32)
+            self._mean = mean_of_sum(total, len(rows))
         return self._mean
 
     def check_same(self, request: Request, record: RunRecord) -> None:

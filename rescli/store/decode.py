@@ -8,12 +8,14 @@ bytes than the file has.
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from h5py import h5a, h5d, h5f, h5g, h5l, h5o, h5s, h5t
 
+from rescli.store.front import Front, open_front
 from rescli.store.problems import DamagedStore
 
 if TYPE_CHECKING:
@@ -34,14 +36,29 @@ def decode(path: Path, data: bytes, *, tensors: bool) -> dict[str, Any]:
 
     Without `tensors` the groups below /checkpoint are left out. Raises `DamagedStore` for contents outside the schema.
     """
+    reader = _Reader(len(data), skip=() if tensors else ("/checkpoint",))
+    return _walked(path, reader, lambda: h5f.open_file_image(data))
+
+
+def decode_front(path: Path, front: bytearray, size: int, *, elsewhere: tuple[str, ...]) -> dict[str, Any]:
+    """As `decode`, of a file of `size` bytes whose first ones, `front`, hold all but the contents of some datasets.
+
+    Those are named by their paths in `elsewhere` ("/train/images"). They are not read: in the tree stands where in the file
+    such a dataset begins, and of how many bytes it is. Raises `DamagedStore` as `decode` does.
+    """
+    reader = _Reader(len(front), elsewhere=elsewhere, whole=size)
+    return _walked(path, reader, lambda: open_front(Front(front, size)))
+
+
+def _walked(path: Path, reader: _Reader, open_file: Callable[[], Any]) -> dict[str, Any]:
     try:
-        file = h5f.open_file_image(data)
+        file = open_file()
         try:
-            return _Reader(len(data), skip=() if tensors else ("/checkpoint",)).group(h5g.open(file, b"/"), "", 0)
+            return reader.group(h5g.open(file, b"/"), "", 0)
         finally:
             file.close()
     except _Malformed as problem:
-        raise DamagedStore(f"{path}: its contents are not those of a run store: {problem}") from None
+        raise DamagedStore(f"{path}: its contents are not what they should be: {problem}") from None
     # Everything h5py raises for a malformed image. A MemoryError cannot come from a false size: sizes are checked before.
     except (
         OSError,
@@ -65,11 +82,18 @@ def text_of(tree: dict[str, Any], name: str) -> Any:
 
 
 class _Reader:
-    """Reads groups within a budget of objects and bytes, both bounded by the size of the file."""
+    """Reads groups within a budget of objects and bytes, both bounded by the size of the file.
 
-    def __init__(self, size: int, skip: tuple[str, ...]) -> None:
+    `size` counts the bytes that can be read, `whole` those of the file where they are more (see `decode_front`).
+    """
+
+    def __init__(
+        self, size: int, *, skip: tuple[str, ...] = (), elsewhere: tuple[str, ...] = (), whole: int | None = None
+    ) -> None:
         self._size = size
-        self._bytes_left = size
+        self._whole = size if whole is None else whole
+        self._elsewhere = elsewhere
+        self._bytes_left = self._whole
         self._objects_left = _MAX_OBJECTS
         self._skip = skip
 
@@ -102,8 +126,8 @@ class _Reader:
             raise _Malformed(f"more than {_MAX_OBJECTS} objects at {where or '/'}")
         return group
 
-    def dataset(self, dataset: Any, where: str) -> Array | str:
-        """The contents of a dataset: an array, or text for a scalar UTF-8 string."""
+    def dataset(self, dataset: Any, where: str) -> Array | str | tuple[int, int]:
+        """The contents of a dataset: an array, or text for a scalar UTF-8 string; or its place (see `decode_front`)."""
         kind = dataset.get_type()
         dtype = self.checked_type(kind, where)
         space = dataset.get_space()
@@ -114,11 +138,16 @@ class _Reader:
         if creation.get_layout() != h5d.CONTIGUOUS or creation.get_external_count():
             raise _Malformed(f"{where} is not stored in one piece in this file")
         offset = dataset.get_offset()
-        if size and (offset is None or dataset.get_storage_size() != size or offset + size > self._size):
+        limit = self._whole if where in self._elsewhere else self._size
+        if size and (offset is None or dataset.get_storage_size() != size or offset + size > limit):
             raise _Malformed(f"{where} claims {size} bytes, which are not in the file")
         self._bytes_left -= size
         if self._bytes_left < 0:
             raise _Malformed(f"{where} shares its bytes with another dataset")
+        if where in self._elsewhere:
+            if dtype != np.uint8 or len(space.shape) != 1 or not size:
+                raise _Malformed(f"{where} does not hold bytes")
+            return offset, size
         values: Array = np.empty(space.shape, dtype)
         if size:
             dataset.read(h5s.ALL, h5s.ALL, values)

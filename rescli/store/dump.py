@@ -10,7 +10,7 @@ import numpy as np
 from rescli.errors import DataError, StoreError
 from rescli.store.decode import decode
 from rescli.store.files import open_store, read_up_to
-from rescli.store.header import MAX_BYTES
+from rescli.store.header import IMAGES_MAGIC, MAX_BYTES
 
 if TYPE_CHECKING:
     from rescli.store.record import Array
@@ -22,9 +22,12 @@ def read_arrays(path: Path) -> dict[str, Array]:
     """Every dataset of numbers in the file at `path`, by its path within ("data/conv1/0"). Raises `DataError`."""
     try:
         with open_store(path) as file:
+            start = read_up_to(path, file, len(IMAGES_MAGIC))
+            if start == IMAGES_MAGIC:
+                raise DataError(f"{path}: holds packed images, not a network", f"Give them as such: --data {path}.")
             if file.size > MAX_BYTES:
                 raise DataError(f"{path}: {file.size:,} bytes are too many")
-            if read_up_to(path, file, len(SIGNATURE)) != SIGNATURE:
+            if not start.startswith(SIGNATURE):
                 raise DataError(
                     f"{path}: not a run store, nor an HDF5 file at all", "Give a run, or a file of weights."
                 )

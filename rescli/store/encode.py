@@ -55,7 +55,7 @@ def assemble(
     Raises `StoreError` when memory runs out or the summary does not fit into the header.
     """
     try:
-        _ask_for_memory(groups, more)
+        ask_for_memory(_bytes(groups) + more)
         image = _build_image(fill)
         return b"".join((pack_header(image, _plain(summary)), image))
     except (MemoryError, OSError, RuntimeError) as error:  # what h5py makes of a failed allocation
@@ -66,14 +66,18 @@ def assemble(
         ) from error
 
 
-def _ask_for_memory(groups: Iterable[Mapping[str, Array]], more: int) -> None:
-    """Raise `MemoryError` if the memory for building this store is not to be had.
+def ask_for_memory(size: int) -> None:
+    """Raise `MemoryError` if the memory for building a store of `size` bytes is not to be had.
 
     HDF5 itself does not survive that: with no memory left in the middle of its work it ends the process (SIGSEGV). Asking
     costs nothing, since memory that is not touched is not really given.
     """
-    size = sum(np.asarray(value).nbytes + _DATASET_OVERHEAD for group in groups for value in group.values())
-    np.empty(int(2.5 * (size + more)) + 3 * _GROW_BY, np.uint8)
+    np.empty(int(2.5 * size) + 3 * _GROW_BY, np.uint8)
+
+
+def _bytes(groups: Iterable[Mapping[str, Array]]) -> int:
+    """About how many bytes these arrays take."""
+    return sum(np.asarray(value).nbytes + _DATASET_OVERHEAD for group in groups for value in group.values())
 
 
 def _analysis_bytes(tree: Mapping[str, Any]) -> int:
@@ -147,6 +151,10 @@ class Builder:
         if value.size:
             dataset.write(h5s.ALL, h5s.ALL, value, h5t.py_create(value.dtype))
         return dataset
+
+    def bytes_to_come(self, parent: Any, name: str, size: int) -> Any:
+        """A dataset of `size` bytes, uint8, that has no place in the file until something is written to it."""
+        return h5d.create(parent, _checked(name), h5t.STD_U8LE, _space((size,)), self._as_dataset)
 
     def arrays(self, parent: Any, values: Mapping[str, Array]) -> None:
         """One dataset per entry."""

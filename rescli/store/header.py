@@ -25,6 +25,8 @@ SCHEMA = 1
 HEADER_BYTES = 4096
 MAX_BYTES = 16 << 30  # a store of ResNet-1202 has 0.16 GB; nothing here comes near 16 GiB
 MAGIC = b"rescli run store "
+IMAGES_MAGIC = b"rescli images "
+"""Of packed images (`store.pack`)."""
 _HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
 _CHUNK = 8 << 20
 
@@ -59,7 +61,12 @@ def pack_header(image: bytes, summary: Mapping[str, Any]) -> bytes:
         "sha256": hashlib.sha256(image).hexdigest(),
         "summary": dict(summary),
     }
-    lines = b"%s%d\n%s\n" % (MAGIC, SCHEMA, json.dumps(stated, sort_keys=True).encode())
+    return pack_block(MAGIC, SCHEMA, stated)
+
+
+def pack_block(magic: bytes, schema: int, stated: Mapping[str, Any]) -> bytes:
+    """The 4096 bytes in front of a file of any kind. Raises `StoreError` when what is `stated` does not fit."""
+    lines = b"%s%d\n%s\n" % (magic, schema, json.dumps(stated, sort_keys=True).encode())
     text = lines + b"sha256 %s\n" % hashlib.sha256(lines).hexdigest().encode()
     if len(text) > HEADER_BYTES:
         raise StoreError(
@@ -146,6 +153,8 @@ def with_offer(error: StoreError, path: Path) -> StoreError:
 
 def _without_magic(path: Path, start: bytes) -> StoreError:
     """What to call a file that does not begin as a run store does."""
+    if start.startswith(IMAGES_MAGIC):
+        return ForeignFile(f"{path}: holds packed images, not a run", f"Commands for images take it: --data {path}.")
     if start[HEADER_BYTES:] == _HDF5_SIGNATURE and b"\nsha256 " in start[:HEADER_BYTES]:
         return DamagedStore(f"{path}: damaged in its header")  # all is there but the first line
     if any(start[at:].startswith(_HDF5_SIGNATURE) for at in (0, 512, 1024, 2048, 4096)):
@@ -157,23 +166,37 @@ def _without_magic(path: Path, start: bytes) -> StoreError:
 
 def _stated(path: Path, block: bytes) -> Header:
     """The contents of a header block whose first line is ours, checked against the header's own digest."""
-    first, second, third, padding = (*block.split(b"\n", 3), b"", b"", b"")[:4]
-    digest = hashlib.sha256(first + b"\n" + second + b"\n").hexdigest().encode()
-    # Every later schema keeps these three lines, so that "damaged" and "newer" can be told apart.
-    if third != b"sha256 " + digest or padding.strip(b"\0"):
-        raise DamagedStore(f"{path}: damaged in its header")
-    schema = first.removeprefix(MAGIC).decode()
-    if schema != str(SCHEMA):
-        raise ForeignFile(
-            f"{path}: written by a newer rescli (schema {schema}; this one reads {SCHEMA})", "Upgrade rescli."
-        )
+    stated = unpack_block(path, block, MAGIC, SCHEMA)
     try:
-        stated = json.loads(second)
         header = Header(
             schema=stated["schema"], size=stated["bytes"], digest=stated["sha256"], summary=stated["summary"]
         )
         if not (type(header.size) is int and isinstance(header.digest, str) and isinstance(header.summary, dict)):
             raise TypeError
-    except (ValueError, KeyError, TypeError, RecursionError):
+    except (KeyError, TypeError):
         raise DamagedStore(f"{path}: its header makes no sense") from None
     return header
+
+
+def unpack_block(path: Path, block: bytes, magic: bytes, schema: int) -> dict[str, Any]:
+    """What a block that begins with `magic` states, checked against its own digest.
+
+    Raises `DamagedStore`, and `ForeignFile` where its schema is not `schema`.
+    """
+    first, second, third, padding = (*block.split(b"\n", 3), b"", b"", b"")[:4]
+    digest = hashlib.sha256(first + b"\n" + second + b"\n").hexdigest().encode()
+    # Every later schema keeps these three lines, so that "damaged" and "newer" can be told apart.
+    if third != b"sha256 " + digest or padding.strip(b"\0"):
+        raise DamagedStore(f"{path}: damaged in its header")
+    found = first.removeprefix(magic).decode()
+    if found != str(schema):
+        raise ForeignFile(
+            f"{path}: written by a newer rescli (schema {found}; this one reads {schema})", "Upgrade rescli."
+        )
+    try:
+        stated = json.loads(second)
+        if not isinstance(stated, dict):
+            raise TypeError
+    except (ValueError, TypeError, RecursionError):
+        raise DamagedStore(f"{path}: its header makes no sense") from None
+    return stated

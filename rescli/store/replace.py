@@ -43,7 +43,7 @@ def replace(path: Path | str, data: bytes) -> None:
 
 def install(target: Path, data: bytes, *, keep: str | None) -> None:
     """Write `data` durably under the name `target` in one step; the file there lives on as `target` + `keep`."""
-    new = _temporary(target)
+    new = temporary(target)
     with _old_one_stays(target, new):
         _sweep(target)
         _write(new, data, like=target)
@@ -51,7 +51,7 @@ def install(target: Path, data: bytes, *, keep: str | None) -> None:
             _keep(target, beside(target, keep))
         os.rename(new, target)
     try:
-        _sync_folder(target.parent)
+        sync_folder(target.parent)
     except OSError as error:
         raise StoreError(
             f"{target}: written, but the disk does not confirm it: {why(error)}", way_out(error)
@@ -75,7 +75,7 @@ def _old_one_stays(target: Path, new: Path) -> Iterator[None]:
         raise StoreError(f"{target}: could not be written: {why(error)}; {left}", way_out(error)) from error
 
 
-def _temporary(path: Path) -> Path:
+def temporary(path: Path) -> Path:
     """A name beside `path` that nobody else uses, such as `run.h5.3f9a0c12.new`.
 
     Were the name the same each time, two writers without a lock between them could rename each other's half-written files.
@@ -85,14 +85,18 @@ def _temporary(path: Path) -> Path:
 
 def _sweep(target: Path) -> None:
     """Remove what killed writers left. They are removed, never written to: one may be a second name of the store."""
+    for left in left_behind(target):
+        with suppress(FileNotFoundError):
+            os.unlink(left)
+
+
+def left_behind(target: Path) -> list[Path]:
+    """The files that writers of `target` which were killed, or are still at work, have beside it."""
     # Exactly our own names: the half-written files of a run `run.h5` are none of a run `run`'s business.
     ours = re.compile(
         rf"{re.escape(target.name)}({re.escape(PREVIOUS)}|{re.escape(DAMAGED)})?\.[0-9a-f]{{8}}{re.escape(NEW)}"
     )
-    for left in target.parent.iterdir():
-        if ours.fullmatch(left.name):
-            with suppress(FileNotFoundError):
-                os.unlink(left)
+    return [left for left in target.parent.iterdir() if ours.fullmatch(left.name)]
 
 
 def _write(path: Path, data: bytes, *, like: Path) -> None:
@@ -114,7 +118,7 @@ def _write(path: Path, data: bytes, *, like: Path) -> None:
 
 def _keep(target: Path, kept: Path) -> None:
     """Give the file `target` the second name `kept`, in place of what had that name."""
-    step = _temporary(kept)
+    step = temporary(kept)
     try:
         os.link(target, step)
     except OSError as error:
@@ -133,7 +137,7 @@ def _keep(target: Path, kept: Path) -> None:
         os.unlink(step)
 
 
-def _sync_folder(folder: Path) -> None:
+def sync_folder(folder: Path) -> None:
     """Make the renames in a folder durable, where the file system can."""
     try:
         descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)

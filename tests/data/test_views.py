@@ -12,7 +12,7 @@ from torchvision.transforms import CenterCrop, PILToTensor, Resize, TenCrop
 
 from rescli.data.decode import decode, in_parallel, opened
 from rescli.data.pixels import Normalized, PhotographFeed
-from rescli.data.views import Views, ten
+from rescli.data.views import Views, center_view, ten
 from rescli.errors import DataError, UsageError
 
 
@@ -64,6 +64,14 @@ def test_crops_are_torchvisions(width: int, height: int) -> None:
     assert torch.equal(torch.from_numpy(many), theirs)
     for shown, scale in zip(Views(scales=(224, 384)).of(image), (224, 384), strict=True):
         assert torch.equal(torch.from_numpy(shown[0]), PILToTensor()(Resize(scale)(image)))
+
+
+@pytest.mark.parametrize(("width", "height"), [(301, 233), (233, 302), (256, 256), (223, 90)])
+def test_the_view_that_means_are_taken_of_is_the_one_that_is_tested(width: int, height: int) -> None:
+    image = photograph(width, height)
+    (tested,) = Views().of(image)
+    assert np.array_equal(center_view(image, 256, 224), tested[0].transpose(1, 2, 0))
+    assert center_view(image, 70, 64).shape == (64, 64, 3)
 
 
 def test_ten_crops_are_five_and_their_mirror_images() -> None:

@@ -28,6 +28,7 @@ from rescli.engine.train import train
 from rescli.errors import DataError, StoppedEarly, UsageError
 from rescli.models.build import build
 from rescli.store.reader import read_run
+from tests.cli.processes import run
 from tests.photographs.conftest import CLASSES, TRAINING, VALIDATION, Train, little
 
 
@@ -239,6 +240,22 @@ def test_a_damaged_image_stops_the_run_and_the_store_stays(trained: Train, photo
     victim.write_bytes(whole)
     outcome, _ = trained(little(), data=copy, resume=True)
     assert outcome.status == "finished"
+
+
+def test_a_packed_file_is_the_folder_bit_for_bit(trained: Train, photographs: Path, tmp_path: Path) -> None:
+    """The mean of crops of 224 comes from the file, that of other sizes from its images."""
+    packed = tmp_path / "packed.h5"
+    assert run("data", "pack", "--data", str(photographs), "--out", "packed.h5", folder=tmp_path).code == 0
+    for size in (32, 224):
+        recipe = little(size=size, iterations=3, precise_bn=0) if size == 32 else little(size=size, iterations=1)
+        told = Notes()
+        _, expected = trained(recipe, name=f"folder{size}.h5")
+        with pytest.raises(StoppedEarly):
+            trained(recipe, name=f"packed{size}.h5", data=packed, observer=StopsTraining(1))
+        _, record = trained(recipe, name=f"packed{size}.h5", data=packed, resume=True, observer=told)
+        assert same(expected, record) == []
+        assert np.array_equal(expected.inputs["mean_image"], record.inputs["mean_image"])
+        assert np.array_equal(expected.inputs["images_sha256"], record.inputs["images_sha256"])
 
 
 def test_damaged_images_are_left_out_when_asked_and_stay_so(trained: Train, photographs: Path, tmp_path: Path) -> None:

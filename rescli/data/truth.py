@@ -1,0 +1,72 @@
+"""Classes that files of text name: of a network, and of images that lie in no folders of classes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from rescli.errors import DataError, UsageError
+
+UNKNOWN = -1
+"""The label of an image whose class nobody said."""
+
+Labels = tuple[npt.NDArray[np.int64], tuple[str, ...]]
+"""Labels int64 [N], and the names of the classes that they number; no names where nothing names them."""
+
+
+def read_classes(path: Path) -> tuple[str, ...]:
+    """The first word of each line: names of classes 0, 1, ... as in `synsets.txt`. Raises `DataError`."""
+    names = tuple(words[0] for words in _lines(path))
+    if not names:
+        raise DataError(f"{path}: names no classes", "A line for each class: its folder's name.")
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise DataError(f"{path}: names {twice[0]} twice", "A line for each class: its folder's name.")
+    return names
+
+
+def true_labels(truth: Path, files: Sequence[str], classes: Sequence[str] | None) -> Labels:
+    """What `truth` says of `files`: "NAME CLASS" a line, a number of a class from 0 or its name.
+
+    `classes` are the names of labels 0, 1, ...; None: those in the file in alphabetical order. Raises `DataError`, and
+    `UsageError` for a class that is not among `classes`.
+    """
+    said: dict[str, str] = {}
+    for words in _lines(truth):
+        if len(words) != 2:
+            raise DataError(
+                f"{truth}: the line {' '.join(words)!r} is not an image and its class",
+                "A line for each image: NAME CLASS. The devkit's numbers alone count classes in an order of their own.",
+            )
+        said[words[0]] = words[1]
+    missing = [name for name in files if name not in said]
+    if missing:
+        raise DataError(
+            f"{truth}: says nothing of {missing[0]} ({len(missing)} of {len(files)} images)", "Is it the right file?"
+        )
+    values = [said[name] for name in files]
+    if all(value.isdigit() for value in values):  # how many classes there are, and their names, it does not say
+        numbers, names = np.array([int(value) for value in values], np.int64), tuple(classes or ())
+        if names and numbers.max() >= len(names):
+            raise DataError(f"{truth}: class {numbers.max()} of {len(names)}", "Classes are counted from 0.")
+        return numbers, names
+    names = tuple(classes) if classes is not None else tuple(sorted(set(values)))
+    number = {name: label for label, name in enumerate(names)}
+    if strange := sorted(set(values) - set(number)):
+        raise UsageError(
+            f"{truth}: the class {strange[0]} is not one of the {len(names)} that are listed", "Is it the right file?"
+        )
+    return np.array([number[value] for value in values], np.int64), names
+
+
+def _lines(path: Path) -> list[list[str]]:
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise DataError(
+            f"{path}: cannot be read: {getattr(error, 'strerror', None) or error}", "Name another."
+        ) from error
+    return [words for words in (line.split() for line in text.splitlines()) if words]
