@@ -63,7 +63,7 @@ def source_of(recipe: Recipe, request: Request, team: Team, observer: Observer, 
     if isinstance(recipe, ImageNetRecipe):
         return Streamed(recipe, request, team, observer, quick=quick)
     assert isinstance(recipe, CifarRecipe)
-    return Resident(recipe, request)
+    return Resident(recipe, request, team)
 
 
 def check_parts(recipe: Recipe, backend: Backend, team: Team, accumulate: int = 1) -> None:

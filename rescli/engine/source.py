@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from rescli.backends.base import Worker
+from rescli.backends.team import Team
 from rescli.data.feed import ResidentImages
 from rescli.data.mean import mean_image
 from rescli.data.order import Order
@@ -70,7 +71,7 @@ class Source(Protocol):
 class Resident:
     """CIFAR, or the built-in set: all in memory, cropped and mirrored where the network is."""
 
-    def __init__(self, recipe: CifarRecipe, request: Request) -> None:
+    def __init__(self, recipe: CifarRecipe, request: Request, team: Team) -> None:
         dataset = load(recipe.dataset, data=request.data)
         splits = split(dataset, recipe.validation)
         self.classes, self.images = len(dataset.classes), len(splits.train)
@@ -78,7 +79,7 @@ class Resident:
         mean = mean_image(splits.train.images)
         self.inputs: Mapping[str, npt.NDArray[Any]] = {"mean_image": mean}
         tested = splits.test if splits.validation is None else splits.validation
-        self._recipe, self._train = recipe, ResidentImages(splits.train, mean)
+        self._recipe, self._team, self._train = recipe, team, ResidentImages(splits.train, mean)
         self._feeds = {"train": self._train, recipe.tested: ResidentImages(tested, mean)}
 
     def check_same(self, request: Request, record: RunRecord) -> None:
@@ -96,32 +97,37 @@ class Resident:
     @contextmanager
     def supply(self) -> Iterator[Supply]:
         """Plans of epochs; of several processes each takes its share of a batch on the device."""
-        yield _Epochs(self._train, Order(self.images, self._recipe.seed), self._recipe)
+        yield _Epochs(self._train, Order(self.images, self._recipe.seed), self._recipe, self._team)
 
 
 class _Epochs:
     """A plan an epoch."""
 
-    def __init__(self, feed: ResidentImages, order: Order, recipe: Recipe) -> None:
-        self._feed, self._order, self._recipe = feed, order, recipe
+    def __init__(self, feed: ResidentImages, order: Order, recipe: Recipe, team: Team) -> None:
+        self._feed, self._order, self._recipe, self._team = feed, order, recipe, team
         self._epoch = -1  # that the worker has
 
     def give(self, worker: Worker, iteration: int) -> tuple[int, int]:
-        images, batch = self._order.images, self._recipe.batch_size
-        epoch, step = divmod(iteration, -(-images // batch))  # an epoch ends with a short batch: every image once
+        epoch, first, last = self._rows(iteration)
         if epoch != self._epoch:
             worker.begin_epoch(self._plan(epoch))
             self._epoch = epoch
-        return step * batch, min((step + 1) * batch, images)
+        return first, last
 
     def tested(self) -> Plans | None:
         return None
 
     def for_statistics(self, batches: int) -> Plans:
-        first, batch = self._recipe.iterations, self._recipe.batch_size
-        for iteration in range(first, first + batches):
-            epoch, step = divmod(iteration, -(-self._order.images // batch))
-            yield tuple(rows[step * batch : (step + 1) * batch] for rows in self._plan(epoch))
+        for iteration in range(self._recipe.iterations, self._recipe.iterations + batches):
+            epoch, first, last = self._rows(iteration)
+            begin, count = self._team.share(last - first)
+            yield tuple(rows[first + begin : first + begin + count] for rows in self._plan(epoch))
+
+    def _rows(self, iteration: int) -> tuple[int, int, int]:
+        """The epoch of an iteration, and the rows of its plan; an epoch ends with a short batch: every image once."""
+        images, batch = self._order.images, self._recipe.batch_size
+        epoch, step = divmod(iteration, -(-images // batch))
+        return epoch, step * batch, min((step + 1) * batch, images)
 
     def _plan(self, epoch: int) -> tuple[Any, ...]:
         plan = self._feed.plan_tensors(self._order.epoch(epoch))
