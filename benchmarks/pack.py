@@ -1,9 +1,9 @@
 """Packed images beside the folder that they came from: both read by our own threads, in turns.
 
-    python -m benchmarks.pack --data DIR --pack FILE [--batch-size 64] [--batches 60] [--pairs 5] [--json]
+    python -m benchmarks.pack --data DIR --pack FILE [--batch-size 64] [--batches 60] [--pairs 5] [--cold] [--json]
 
-`rescli bench data` measures either beside a DataLoader. Everything may lie in the page cache: what a file system takes to open
-a small file is part of this only where it has not been read lately.
+`rescli bench data` measures either beside a DataLoader. With --cold the page cache forgets the contents of all files before
+each sample; names and sizes it keeps, so the folder is still better off than in an epoch that is larger than memory.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ def main() -> None:
     options.add_argument("--batches", type=int, default=60)
     options.add_argument("--pairs", type=int, default=5)
     options.add_argument("--workers", type=int, default=2)
+    options.add_argument("--cold", action="store_true")
     options.add_argument("--json", action="store_true")
     asked = options.parse_args()
     mean = torch.full((SIZE, SIZE, 3), 0.45)
@@ -35,7 +36,9 @@ def main() -> None:
         for root in (asked.pack, asked.data)
     )
     found = duel(
-        lambda: seconds_of(packed, asked.batches), lambda: seconds_of(folder, asked.batches), pairs=asked.pairs
+        lambda: seconds_of(packed, asked.batches, asked.pack if asked.cold else None),
+        lambda: seconds_of(folder, asked.batches, asked.data if asked.cold else None),
+        pairs=asked.pairs,
     )
     ours, theirs = found.rates(asked.batches * asked.batch_size)
     ratio = found.ratio()

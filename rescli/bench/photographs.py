@@ -16,6 +16,7 @@ from torch.utils.data import DataLoader
 from torchvision.datasets import ImageFolder
 from torchvision.transforms import Compose, RandomCrop, RandomHorizontalFlip, Resize, ToTensor
 
+from rescli.bench.cold import files_of, forget
 from rescli.bench.pairs import duel
 from rescli.bench.versus import Versus
 from rescli.data.decode import threads
@@ -30,11 +31,19 @@ SIZE = 224
 
 
 def measure_photographs(
-    data: Path, *, beside: Path | None = None, batch_size: int, batches: int, pairs: int, workers: int
+    data: Path,
+    *,
+    beside: Path | None = None,
+    cold: bool = False,
+    batch_size: int,
+    batches: int,
+    pairs: int,
+    workers: int,
 ) -> Versus:
     """Images a second, from files to float32 [n, 3, 224, 224] in memory. Raises `DataError` and `UsageError`.
 
-    `data` is a folder or a file of packed images. ImageFolder reads `beside`, by default the same folder.
+    `data` is a folder or a file of packed images. ImageFolder reads `beside`, by default the same folder. `cold`: the page
+    cache forgets the files before every sample, as it does in the course of an epoch that is larger than memory.
     """
     if beside is None and data.is_file():
         raise UsageError(f"{data} is a file, which ImageFolder cannot read", "Name the folder beside it: --beside DIR.")
@@ -53,19 +62,26 @@ def measure_photographs(
         what=f"batches of {batch_size} photographs",
         amount=batches * batch_size,
         unit="images/s",
-        duel=duel(lambda: seconds_of(ours, batches), lambda: seconds_of(theirs, batches), pairs=pairs),
+        duel=duel(
+            lambda: seconds_of(ours, batches, data if cold else None),
+            lambda: seconds_of(theirs, batches, rival.root if cold else None),
+            pairs=pairs,
+        ),
         rival=f"ImageFolder, DataLoader, {workers} workers",
         extra={
             "data": str(listing.root),
             "beside": str(rival.root),
             "images": len(listing),
             "threads": workers or threads(),
+            "cold": cold,
         },
     )
 
 
-def seconds_of(batches: Iterator[Tensor], number: int) -> float:
-    """How long so many take."""
+def seconds_of(batches: Iterator[Tensor], number: int, cold: Path | None = None) -> float:
+    """How long so many take; after the files of `cold` were forgotten by the page cache."""
+    if cold is not None:
+        forget(files_of(cold))
     start = perf_counter()
     for x in itertools.islice(batches, number):
         assert x.shape[1:] == (3, SIZE, SIZE)

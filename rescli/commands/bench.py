@@ -116,6 +116,10 @@ def data(
     beside: Annotated[
         Path | None, option(help="The folder that the DataLoader reads meanwhile.", default="--data, if a folder")
     ] = None,
+    cold: Annotated[
+        bool,
+        option("--cold", help="Have the page cache forget the files before each sample, as a set that is too large."),
+    ] = False,
     backend: Backend = "auto",
     json: Json = False,
     debug: Debug = False,
@@ -125,10 +129,11 @@ def data(
         from rescli.bench.photographs import measure_photographs
 
         found = measure_photographs(
-            folder, beside=beside, batch_size=batch_size, batches=batches, pairs=pairs, workers=workers
+            folder, beside=beside, cold=cold, batch_size=batch_size, batches=batches, pairs=pairs, workers=workers
         )
-    elif beside is not None:
-        raise UsageError("--beside is for photographs", "Name them with --data, or leave it out.")
+    elif beside is not None or cold:
+        name = "--cold" if beside is None else "--beside"
+        raise UsageError(f"{name} is for photographs", "Name them with --data, or leave it out.")
     else:
         from rescli.bench.data import measure_data
 

@@ -10,6 +10,7 @@ import torch
 from PIL import Image
 
 from rescli.bench.clock import PeakMemory
+from rescli.bench.cold import files_of, forget
 from rescli.bench.limit import matrix_rate
 from rescli.bench.pairs import Duel, Spread, duel
 from rescli.bench.photographs import measure_photographs
@@ -69,3 +70,16 @@ def test_photographs_race_for_real(tmp_path: Path) -> None:
     assert (found.amount, len(found.duel.ours), found.extra["images"]) == (8, 1, 6)
     with pytest.raises(UsageError, match="no batch of 7"):
         measure_photographs(tmp_path, batch_size=7, batches=2, pairs=1, workers=0)
+
+
+def test_files_that_are_forgotten_are_whole(tmp_path: Path) -> None:
+    """What the page cache does is the system's affair; here nothing may happen to the files."""
+    for name in ("a", "b/c"):
+        path = tmp_path / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(name.encode() * 5000)
+    found = files_of(tmp_path)
+    assert found == [tmp_path / "a", tmp_path / "b" / "c"]
+    assert files_of(tmp_path / "a") == [tmp_path / "a"]
+    forget(found)
+    assert (tmp_path / "b" / "c").read_bytes() == b"b/c" * 5000

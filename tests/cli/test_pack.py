@@ -117,6 +117,9 @@ def test_eval_and_the_bench_read_it(
     alone = rescli("bench", "data", *data, *small)
     assert (alone.code, "--beside" in alone.err) == (2, True)
     assert rescli("bench", "data", "--beside", images, *small).code == 2
+    cold = rescli("bench", "data", *data, "--beside", images, *small, "--cold", "--json")
+    assert cold.document[0]["cold"] is True
+    assert rescli("bench", "data", "--cold", *small).code == 2
 
 
 def test_files_that_are_none(rescli: Rescli, tmp_path: Path) -> None:
