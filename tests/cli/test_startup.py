@@ -26,6 +26,8 @@ QUICK = {
     "help of a group": (["train", "--help"], {}, "cifar"),
     "help of a command": (["train", "cifar", "--help"], {}, "--depth"),
     "help of another": (["runs", "show", "--help"], {}, "RUN.h5"),
+    "help of training on photographs": (["train", "imagenet", "--help"], {}, "--patience"),
+    "help of packing": (["data", "pack", "--help"], {}, "--shorter"),
     "list": (["runs", "list", "DIR"], {}, "resnet8 A"),
     "list as JSON": (["runs", "list", "DIR", "--json"], {}, '"network": "resnet8"'),
     "flops": (["flops", "resnet152"], {}, "11,282,415,616 multiply-adds"),
