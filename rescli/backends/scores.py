@@ -11,6 +11,8 @@ import torch
 from torch import Tensor, nn
 
 from rescli.backends.base import Look
+from rescli.backends.compiled import compile_blocks, uncompile
+from rescli.backends.fallback import fall_back
 from rescli.models.dense import dense_head
 from rescli.models.fold import folded
 
@@ -22,12 +24,20 @@ class Scorer:
     """A network ready to score: BN folded, weights in the arithmetic's precision. Later changes of `network` do not matter."""
 
     def __init__(
-        self, network: nn.Module, *, bf16: bool, device: torch.device, finish: Callable[[nn.Module], nn.Module]
+        self,
+        network: nn.Module,
+        *,
+        bf16: bool,
+        device: torch.device,
+        finish: Callable[[nn.Module], nn.Module],
+        compiled: bool = False,
     ) -> None:
-        self._bf16, self._device = bf16, device
+        self._bf16, self._device, self._compiled = bf16, device, compiled
         self._pixels = PIXELS.get(device.type, PIXELS["cpu"])
         fresh = folded(network.eval())
         self._network: Any = fresh.to(torch.bfloat16) if bf16 and fresh is not network else fresh
+        if compiled:
+            compile_blocks(self._network)
         self._run: Any = finish(self._network)
         self._autocast = bf16 and fresh is network
 
@@ -54,10 +64,23 @@ class Scorer:
         x = x.contiguous(memory_format=torch.channels_last)
         with torch.autocast(self._device.type, torch.bfloat16, enabled=self._autocast):
             if look.pooling is None:
-                logits = self._run(x)[:, :, None, None]
+                logits = self._logits(x)[:, :, None, None]
             else:
                 maps = self._run.features(x)
                 logits = dense_head(self._network, maps, look.pooling)  # type: ignore[arg-type]
         logits = logits.double()
         scores: Tensor = logits.softmax(1) if look.average == "softmax" else logits
         return scores.mean((2, 3))
+
+    def _logits(self, x: Tensor) -> Tensor:
+        """Of one view each, [n, classes]; as it is written where it cannot be compiled."""
+        try:
+            logits: Tensor = self._run(x)
+        except Exception as error:
+            if not self._compiled:
+                raise
+            fall_back("the network cannot be compiled here, it runs as it is written", error)
+            uncompile(self._network)
+            self._compiled = False
+            return self._logits(x)
+        return logits

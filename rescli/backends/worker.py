@@ -161,7 +161,9 @@ class TorchWorker:
     def scores(self, split: str, pixels: npt.NDArray[np.uint8], look: Look) -> npt.NDArray[np.float64]:
         """Mean scores of the views of each image, [n, classes]. The weights are those of the first call."""
         if self._scorer is None:
-            self._scorer = Scorer(self.network, bf16=self.bf16, device=self.device, finish=self._finish)
+            self._scorer = Scorer(
+                self.network, bf16=self.bf16, device=self.device, finish=self._finish, compiled=self.compiled
+            )
         return self._scorer(self.feeds[split], pixels, look)
 
     def _examine(self, split: str) -> Examination:

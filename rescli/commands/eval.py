@@ -113,6 +113,10 @@ def evaluate(
         Precision | None, option(help="Of the arithmetic.", default="as trained; fp32 for weights without a run")
     ] = None,
     threads: Threads = None,
+    compile: Annotated[
+        bool | None,
+        option("--compile/--no-compile", help="Compile the blocks of the net, once a shape.", default="not compiled"),
+    ] = None,
     json: Json = False,
     debug: Debug = False,
 ) -> None:
@@ -156,6 +160,7 @@ def evaluate(
             backend=backend,
             precision=plain(precision),
             threads=threads,
+            compile=compile,
             views=_given(views),
             photographs=_given(photographs),
         )

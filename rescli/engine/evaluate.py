@@ -33,6 +33,7 @@ def evaluate_run(
     backend: str = "auto",
     precision: str | None = None,
     threads: int | None = None,
+    compile: bool | None = None,  # noqa: A002 - the option's name
 ) -> Evaluation:
     """The net of a run store on a split of its data set: "test", "train" or "val".
 
@@ -55,6 +56,7 @@ def evaluate_run(
         classes=spec.classes,
         precision=settled,
         threads=threads or record.sessions[-1].get("threads"),
+        compile=compile,
     )
     worker = start_job(chosen, job)
     worker.load(State(model=record.model, momentum={}, totals=Totals()))
@@ -85,6 +87,7 @@ def evaluate_weights(
     backend: str = "auto",
     precision: str | None = None,
     threads: int | None = None,
+    compile: bool | None = None,  # noqa: A002 - the option's name
 ) -> Evaluation:
     """Weights without a run (`path` is for messages) on "test" or "train" images, normalized as theirs were.
 
@@ -116,6 +119,7 @@ def evaluate_weights(
         classes=spec.classes,
         precision=settled,
         threads=threads,
+        compile=compile,
     )
     tally = start_job(chosen, job).evaluate(split)
     assert tally is not None

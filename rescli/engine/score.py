@@ -40,6 +40,7 @@ class Scoring:
     backend: str = "auto"
     precision: str | None = None
     threads: int | None = None
+    compile: bool | None = None
     views: Mapping[str, Any] = field(default_factory=dict)
     photographs: Mapping[str, Any] = field(default_factory=dict)
 
@@ -52,6 +53,7 @@ def score(asked: Scoring, observer: Observer | None = None) -> Evaluation | Grad
         "backend": asked.backend,
         "precision": asked.precision,
         "threads": asked.threads,
+        "compile": asked.compile,
     }
     path = asked.path
     if _is_ours(path) and holds_predictions(path):
@@ -104,6 +106,8 @@ def trial(asked: Scoring, bundle: Bundle) -> Trial:
     size = bundle.spec.input_size
     if asked.views.get("scales") and ({"crops", "shorter"} & set(asked.views)):
         raise UsageError("--scales tests whole images: --crops and --shorter have no effect", "Leave one of them out.")
+    if asked.views.get("scales") and asked.compile:
+        raise UsageError("--compile is for crops: whole images have too many shapes to compile for", "Leave it out.")
     if not asked.views.get("scales") and ({"pooling", "mirrored"} & set(asked.views)):
         raise UsageError("--pooling and --mirrored are for whole images", "Leave them out, or name --scales.")
     return Trial(
@@ -113,6 +117,7 @@ def trial(asked: Scoring, bundle: Bundle) -> Trial:
         backend=asked.backend,
         precision=asked.precision,
         threads=asked.threads,
+        compile=asked.compile,
         **asked.photographs,
     )
 

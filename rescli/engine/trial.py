@@ -48,6 +48,7 @@ class Trial:
     backend: str = "auto"
     precision: str | None = None
     threads: int | None = None
+    compile: bool | None = None
     skip_damaged: bool = False
 
 
@@ -178,6 +179,7 @@ def _worker(path: Path, bundle: Bundle, backend: Any, precision: str, asked: Tri
         classes=bundle.spec.classes,
         precision=precision,
         threads=asked.threads,
+        compile=asked.compile,
     )
     return start_job(backend, job)
 

@@ -15,6 +15,8 @@ from torchvision.datasets import ImageFolder
 from torchvision.transforms import Compose, Normalize, PILToTensor, Resize, TenCrop
 from torchvision.transforms._presets import ImageClassification
 
+from rescli.backends.registry import BackendWarning
+from rescli.models.blocks import PlainBlock
 from rescli.store.predictions import read_predictions
 from tests.cli.conftest import Rescli
 from tests.models.weights.others import randomized
@@ -267,3 +269,38 @@ def test_verify_decodes_every_image(rescli: Rescli, photographs: Path, tmp_path:
     assert "different classes: n02" in broken.out
     assert "and 1 more" in broken.err
     assert rescli("data", "verify", "imagenet", "--data", str(tmp_path / "none")).code == 3
+
+
+def test_a_net_that_cannot_be_compiled_runs_as_it_is_written(
+    rescli: Rescli, photographs: Path, weights: dict[str, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    words = ("eval", str(weights["a"]), *NET, "--data", str(photographs), "--json")
+    plain = rescli(*words).document
+
+    def broken(network: torch.nn.Module) -> None:
+        def fail(*_: object) -> None:
+            raise RuntimeError("no compiler")
+
+        for module in network.modules():
+            if isinstance(module, PlainBlock):
+                module._compiled_call_impl = fail
+
+    monkeypatch.setattr("rescli.backends.scores.compile_blocks", broken)
+    with pytest.warns(BackendWarning, match="cannot be compiled here"):
+        done = rescli(*words, "--compile")
+    assert done.document["top1_error"] == plain["top1_error"]
+    refused = rescli("eval", str(weights["a"]), *NET, "--data", str(photographs), "--scales", "224", "--compile")
+    assert (refused.code, "for crops" in refused.err) == (2, True)
+
+
+@pytest.mark.long
+def test_compiled_blocks_give_the_same_scores(
+    rescli: Rescli, photographs: Path, weights: dict[str, Path], tmp_path: Path
+) -> None:
+    found = []
+    for name, words in (("plain", ()), ("compiled", ("--compile",))):
+        out = tmp_path / f"{name}.h5"
+        done = rescli("eval", str(weights["a"]), *NET, "--data", str(photographs), "--predictions", str(out), *words)
+        assert "cannot be compiled" not in done.err
+        found.append(read_predictions(out).scores)
+    np.testing.assert_allclose(found[1], found[0], rtol=1e-4, atol=1e-5)
