@@ -12,6 +12,7 @@ import numpy as np
 from rescli.backends.base import Job, Worker
 from rescli.backends.registry import choose
 from rescli.data.feed import ResidentImages
+from rescli.data.locate import photographs
 from rescli.data.mean import mean_image
 from rescli.data.names import DATASETS, info
 from rescli.data.order import Order
@@ -178,15 +179,18 @@ def _folder(what: str, bundle: Bundle, wishes: Wishes) -> Any:
     from rescli.data.folder import FolderImages
     from rescli.data.listing import list_images
 
-    if wishes.data is None:
-        raise UsageError(f"{what} is an ImageNet net: it needs images", "Name their folder: --data DIR/val.")
+    try:
+        root = photographs(wishes.data, bundle.origin.get("data"))
+    except DataError as error:
+        raise UsageError(f"{what} is an ImageNet net: it needs images", "Name their folder: --dataset DIR.") from error
+    split = "val" if wishes.split == "test" else wishes.split  # ImageNet's test images have no published classes
     inputs = bundle.preprocessing
     if inputs is None:
         from rescli.models.weights.bundle import NORMALIZATIONS
 
         inputs = NORMALIZATIONS[wishes.normalize or "imagenet"]
     return FolderImages(
-        list_images(wishes.data, wishes.split),
+        list_images(root, split),
         size=bundle.spec.input_size,
         mean=inputs.mean,
         std=inputs.std,

@@ -110,7 +110,7 @@ def evaluate(
     # The device
     backend: Backend = "auto",
     precision: Annotated[
-        Precision | None, option(help="Of the arithmetic.", default="as trained; fp32 for weights without a run")
+        Precision | None, option(help="Of the arithmetic.", default="as trained on CIFAR; else fp32")
     ] = None,
     threads: Threads = None,
     compile: Annotated[

@@ -62,22 +62,27 @@ class Chosen:
 
 
 def damaged(
-    images: Photographs, rows: Sequence[int], *, workers: int, tell: Callable[[str], None]
+    images: Photographs, rows: Sequence[int], *, workers: int, stop: Callable[[], bool] = lambda: False
 ) -> npt.NDArray[np.int64]:
-    """Which of these rows cannot be decoded: int64 [N] over all images, 1 where one is damaged; `tell` hears what is wrong."""
+    """Which of these rows cannot be decoded: int64 [N] over all images, 1 where one is damaged.
 
-    def wrong(row: int) -> str | None:
+    `stop` is asked after each; where it says yes, the rest is not looked at.
+    """
+
+    def wrong(row: int) -> bool:
         try:
             decode(images.opened(row))
-        except DataError as error:
-            return error.message
-        return None
+        except DataError:
+            return True
+        return False
 
     found = np.zeros(len(images), np.int64)
-    for row, message in zip(rows, in_parallel(wrong, rows, workers=workers), strict=True):
-        if message is not None:
-            found[row] = 1
-            tell(message)
+    answers = in_parallel(wrong, rows, workers=workers)
+    for row in rows:
+        found[row] = next(answers)
+        if stop():
+            break
+    answers.close()
     return found
 
 

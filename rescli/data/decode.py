@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import IO, TypeVar
 
 import PIL
-from PIL import Image, ImageFile, features
+from PIL import Image, ImageFile, UnidentifiedImageError, features
 
 from rescli.errors import DataError
 
@@ -70,7 +70,8 @@ def opened_stream(file: IO[bytes], name: Path | str) -> Iterator[Image.Image]:
 
 
 def _undecodable(name: Path | str, error: Exception) -> DataError:
-    return DataError(f"{name}: cannot be decoded: {error}", "Fetch it anew, or leave it out with --skip-damaged.")
+    why = "it is no image" if isinstance(error, UnidentifiedImageError) else str(error)  # whose text names an object
+    return DataError(f"{name}: cannot be decoded: {why}", "Fetch it anew, or leave it out with --skip-damaged.")
 
 
 def is_grey(image: Image.Image) -> bool:

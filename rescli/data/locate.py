@@ -61,6 +61,8 @@ def photographs(data: Path | None = None, trained_on: str | None = None) -> Path
     for place in [Path(variable) / "imagenet", Path(variable) / "imagenet.h5"] if variable else []:
         if place.exists():
             return place
+    if trained_on is not None:
+        raise DataError(f"the images were in {trained_on}, which is gone", "Say where they are now: --data PATH.")
     raise DataError(
         "ImageNet's images are needed, and nobody said where they are",
         "Name the folder of train/ and val/, or a file of packed images: --data PATH.",

@@ -57,7 +57,7 @@ class Views:
         """In words."""
         if self.scales:
             mirror = " and mirrored" if self.mirrored else ""
-            where = "7x7 windows at every position" if self.pooling == "windows" else "the whole map"
+            where = "windows of training's size at every position" if self.pooling == "windows" else "the whole map"
             return f"whole images at {', '.join(map(str, self.scales))}{mirror}, {where}, {self.average} averaged"
         if self.crops == 1:
             return f"center crop of {self.size} from a shorter side of {self.shorter}"

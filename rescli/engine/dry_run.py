@@ -11,7 +11,7 @@ from typing import Any
 
 from rescli.engine.prepare import Prepared, describe, prepare, start
 from rescli.engine.request import Request
-from rescli.engine.resume import resumed
+from rescli.engine.resume import check_same, resumed
 from rescli.errors import RescliError, StoreError, UsageError
 from rescli.profiling.memory import training_memory
 from rescli.store.reader import read_run
@@ -50,11 +50,13 @@ def dry_run(request: Request) -> DryRun:
         record = read_run(request.path, tensors=False)
         request, done = resumed(request, record), record.progress["iteration"]
     prepared = prepare(request, quick=True)
+    if done:
+        check_same(request, prepared, record)
     recipe, device = prepared.recipe, prepared.backend.device()
     assert recipe.precision != "auto", "prepare() decides"
     needed = training_memory(
         prepared.spec,
-        batch=-(-recipe.batch_size // (prepared.team.size * request.accumulate)),
+        batch=-(-recipe.batch_size // (prepared.team.size * request.parts)),
         precision=recipe.precision,
         checkpoint_activations=request.checkpoint_activations,
     ).peak

@@ -17,6 +17,7 @@ from rescli.engine.progress import Mark, Metrics, Progress
 from rescli.engine.source import Supply
 from rescli.engine.stopping import StopSignals
 from rescli.errors import RescliError
+from rescli.recipes.cifar import CifarRecipe
 from rescli.recipes.recipe import Recipe
 from rescli.recipes.schedule import Plateau, Schedule
 from rescli.store.record import Status
@@ -145,7 +146,8 @@ def _diverged(run: Training, what: str, iteration: int) -> Diverged:
     last = run.checkpointer.mark_diverged(iteration)
     return Diverged(
         f"the {what} became NaN or infinite at iteration {iteration}",
-        f"The last good checkpoint, after iteration {last}, stays in the store. A smaller learning rate or --warmup may help.",
+        f"The last good checkpoint, after iteration {last}, stays in the store. A smaller learning rate"
+        f"{' or --warmup' if isinstance(run.recipe, CifarRecipe) else ''} may help.",
     )
 
 

@@ -101,6 +101,7 @@ def _of_run(path: Path) -> Bundle:
         "iteration": record.progress.get("iteration"),
         "recipe": recipe.to_dict(),
         "data": last.get("data"),
+        "truth": last.get("truth"),
         "classes": [name.decode() for name in record.inputs["classes"].tolist()] if "classes" in record.inputs else [],
     }
     return Bundle(spec=spec, tensors=record.model, preprocessing=inputs, origin=origin)

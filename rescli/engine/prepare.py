@@ -15,6 +15,7 @@ from rescli.data.names import info
 from rescli.engine.observer import Observer, Silent
 from rescli.engine.request import Request
 from rescli.engine.source import Resident, Source
+from rescli.engine.stopping import StopSignals
 from rescli.engine.streamed import Streamed
 from rescli.errors import BackendError, RescliError, UsageError, out_of_memory
 from rescli.models.build import build
@@ -45,23 +46,28 @@ def check(request: Request) -> None:
         find(request.recipe.dataset, request.data)
 
 
-def prepare(request: Request, observer: Observer | None = None, *, quick: bool = False) -> Prepared:
+def prepare(
+    request: Request, observer: Observer | None = None, stop: StopSignals | None = None, *, quick: bool = False
+) -> Prepared:
     """Find the backend and the images. Raises `BackendError`, `DataError` and `UsageError`; writes nothing.
 
-    `quick`: only to time some steps.
+    `stop` may have heard a signal while many images are looked at: raises `StoppedEarly` or `Interrupted`. `quick`: only to
+    time some steps.
     """
     team = join()
     backend = choose(request.backend)
     recipe = settle(request, backend)
-    check_parts(recipe, backend, team, request.accumulate)
-    source = source_of(recipe, request, team, observer or Silent(), quick=quick)
+    check_parts(recipe, backend, team, request.parts)
+    source = source_of(recipe, request, team, observer or Silent(), stop or StopSignals(), quick=quick)
     return Prepared(recipe=recipe, spec=recipe.spec(classes=source.classes), source=source, backend=backend, team=team)
 
 
-def source_of(recipe: Recipe, request: Request, team: Team, observer: Observer, *, quick: bool) -> Source:
+def source_of(
+    recipe: Recipe, request: Request, team: Team, observer: Observer, stop: StopSignals, *, quick: bool
+) -> Source:
     """The images that a recipe is about."""
     if isinstance(recipe, ImageNetRecipe):
-        return Streamed(recipe, request, team, observer, quick=quick)
+        return Streamed(recipe, request, team, observer, stop, quick=quick)
     assert isinstance(recipe, CifarRecipe)
     return Resident(recipe, request, team)
 
@@ -86,11 +92,11 @@ def settle(request: Request, backend: Backend) -> Recipe:
 
     BN over the whole batch means over what goes through the network together, where several processes or parts share it.
     """
-    recipe, parts = request.recipe, processes() * request.accumulate
+    recipe, parts = request.recipe, processes() * request.parts
     if recipe.bn_images is None and recipe.resolved().bn_images is not None:
         if recipe.batch_size % parts:
             raise UsageError(
-                f"{_sharing(processes(), request.accumulate)} cannot share batches of {recipe.batch_size} images evenly"
+                f"{_sharing(processes(), request.parts)} cannot share batches of {recipe.batch_size} images evenly"
             )
         recipe = replace(recipe, bn_images=recipe.batch_size // parts)
     recipe = recipe.resolved()
@@ -148,7 +154,7 @@ def describe(prepared: Prepared) -> list[str]:
 
 def start(request: Request, prepared: Prepared) -> Worker:
     """The network, freshly initialized, on the device."""
-    recipe, parts = prepared.recipe, prepared.team.size * request.accumulate
+    recipe, parts = prepared.recipe, prepared.team.size * request.parts
     job = Job(
         network=build(prepared.spec, seed=recipe.seed, bn_groups=max(1, recipe.bn_groups // parts)),
         feeds=prepared.source.feeds(),
@@ -163,7 +169,7 @@ def start(request: Request, prepared: Prepared) -> Worker:
         deterministic=request.deterministic,
         threads=request.threads,
         compile=request.compile,
-        accumulate=request.accumulate,
+        accumulate=request.parts,
         seed=recipe.seed,
         checkpoint_activations=request.checkpoint_activations,
         team=prepared.team,

@@ -33,11 +33,16 @@ class Request:
     threads: int | None = None
     compile: bool | None = None
     checkpoint_activations: bool = False
-    accumulate: int = 1
+    accumulate: int | None = None
     workers: int | None = None
     truth: Path | None = None
     skip_damaged: bool = False
     checkpoint_seconds: float | None = None
+
+    @property
+    def parts(self) -> int:
+        """Parts that a batch, or what a process has of it, is computed in."""
+        return self.accumulate or 1
 
     @property
     def resumes(self) -> bool:

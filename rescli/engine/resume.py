@@ -17,8 +17,11 @@ from rescli.recipes.recipe import Recipe
 from rescli.recipes.stored import recipe_of
 from rescli.store.record import RunRecord
 
-MATTERS = ("backend", "device", "threads", "deterministic", "torch", "processes", "compile", "accumulate", "decoder")
+MATTERS = ("backend", "device", "threads", "deterministic", "torch", "processes", "compile", "accumulate")
 """What may change the last bits of a run when it differs between two sessions."""
+
+IMAGES = ("data", "decoder")
+"""What may change pixels: another file may hold images that were encoded anew."""
 
 
 def resumed(request: Request, record: RunRecord) -> Request:
@@ -44,14 +47,15 @@ def resumed(request: Request, record: RunRecord) -> Request:
         deterministic=request.deterministic or bool(last.get("deterministic")),
         compile=last.get("compile") if request.compile is None else request.compile,
         checkpoint_activations=request.checkpoint_activations or bool(last.get("checkpoint_activations")),
-        accumulate=request.accumulate if request.accumulate > 1 else int(last.get("accumulate", 1)),
-        data=request.data or _remembered(stored, last),
+        accumulate=last.get("accumulate") if request.accumulate is None else request.accumulate,
+        data=request.data or _remembered(stored, last, "data"),
+        truth=request.truth or _remembered(stored, last, "truth"),
     )
 
 
-def _remembered(stored: Recipe, last: Mapping[str, Any]) -> Path | None:
-    """Where the photographs were; data sets that have names are looked for as in a new run."""
-    return Path(last["data"]) if stored.dataset == "imagenet" and last.get("data") else None
+def _remembered(stored: Recipe, last: Mapping[str, Any], what: str) -> Path | None:
+    """Where the photographs, or their true classes, were; data sets that have names are looked for as in a new run."""
+    return Path(last[what]) if stored.dataset == "imagenet" and last.get(what) else None
 
 
 def _changes(request: Request, stored: Recipe, *, finished: bool) -> dict[str, tuple[Any, Any]]:
@@ -90,7 +94,7 @@ def inexact(before: Mapping[str, Any], now: Mapping[str, Any]) -> str | None:
     """Why this session may not be bit for bit what the last one would have been; None if it is."""
     changed = [
         f"{name} was {before[name]}, now {now[name]}"
-        for name in MATTERS
+        for name in (*MATTERS, *IMAGES)
         if name in before and before[name] != now[name]
     ]
     return f"the last bits may differ from an uninterrupted run: {'; '.join(changed)}" if changed else None

@@ -57,6 +57,7 @@ def score(asked: Scoring, observer: Observer | None = None) -> Evaluation | Grad
     }
     path = asked.path
     if _is_ours(path) and holds_predictions(path):
+        _nothing_to_test(asked)
         return grade_ensemble([], [(path, read_predictions(path))], None)
     if _is_ours(path) and not holds_network(path):
         about_weights = [asked.name, asked.normalize, *(value for value in asked.forks.values())]
@@ -97,6 +98,8 @@ def score_ensemble(asked: Sequence[Scoring], observer: Observer | None = None) -
         raise UsageError(
             f"the networks have inputs of {listed} pixels", "Save the predictions of each, then join these."
         )
+    if not bundles:
+        _nothing_to_test(asked[0])
     together = trial(asked[0], bundles[0][1]) if bundles else None
     return grade_ensemble(bundles, saved, together, observer)
 
@@ -110,16 +113,28 @@ def trial(asked: Scoring, bundle: Bundle) -> Trial:
         raise UsageError("--compile is for crops: whole images have too many shapes to compile for", "Leave it out.")
     if not asked.views.get("scales") and ({"pooling", "mirrored"} & set(asked.views)):
         raise UsageError("--pooling and --mirrored are for whole images", "Leave them out, or name --scales.")
+    data, images = photographs(asked.data, bundle.origin.get("data")), dict(asked.photographs)
+    if asked.data is None and bundle.origin.get("truth") is not None and asked.split in (None, "val"):
+        images.setdefault("truth", Path(bundle.origin["truth"]))
     return Trial(
-        data=photographs(asked.data, bundle.origin.get("data")),
+        data=data,
         split=asked.split or "val",
         views=Views(**{"size": size, "shorter": round(size * 256 / 224), **asked.views}),
         backend=asked.backend,
         precision=asked.precision,
         threads=asked.threads,
         compile=asked.compile,
-        **asked.photographs,
+        **images,
     )
+
+
+def _nothing_to_test(asked: Scoring) -> None:
+    """Raises `UsageError` for options about a test where scores are there already."""
+    given = [*asked.views, *asked.photographs]
+    given += [name for name in ("data", "split", "precision", "threads", "compile") if getattr(asked, name) is not None]
+    if given:
+        options = ", ".join(f"--{name.replace('_', '-')}" for name in given)
+        raise UsageError(f"these scores were saved before: {options} would have no effect", "Leave them out.")
 
 
 def _is_ours(path: Path) -> bool:

@@ -39,6 +39,12 @@ class StopSignals:
         self._interrupted = self._interrupted or number == signal.SIGINT
         self.received = self.received or signal.Signals(number)
 
+    def before(self, what: str) -> RescliError:
+        """What to raise where nothing has been written yet."""
+        received = self.received or signal.SIGTERM  # another process of the job was told
+        kind = Interrupted if received is signal.SIGINT else StoppedEarly
+        return kind(f"{received.name} while {what}, before the first iteration", "The same command begins again.")
+
     def error(self, path: str, iteration: int) -> RescliError:
         """What to raise after the checkpoint was written."""
         received = self.received or signal.SIGTERM  # another process of the job was told

@@ -22,8 +22,10 @@ from rescli.data.pixels import PhotographFeed
 from rescli.engine.observer import Observer
 from rescli.engine.request import Request
 from rescli.engine.source import Supply
+from rescli.engine.stopping import StopSignals
 from rescli.engine.streaming import Stream
-from rescli.errors import DataError, UsageError
+from rescli.engine.suitable import check_classes, check_last_batch, tested_images
+from rescli.errors import DataError
 from rescli.recipes.imagenet import SHORTER, ImageNetRecipe, in_proportion
 from rescli.store.record import RunRecord
 
@@ -32,20 +34,30 @@ class Streamed:
     """Photographs in folders or in one file."""
 
     def __init__(
-        self, recipe: ImageNetRecipe, request: Request, team: Team, observer: Observer, *, quick: bool = False
+        self,
+        recipe: ImageNetRecipe,
+        request: Request,
+        team: Team,
+        observer: Observer,
+        stop: StopSignals,
+        *,
+        quick: bool = False,
     ) -> None:
         """`quick`: no mean image is computed; to time some steps any will do."""
         root = training_photographs(request.data)
         self._recipe, self._team = recipe, team
         self._workers = request.workers or max(1, threads() // _processes_here(team))
-        self._observer = observer
+        self._observer, self._stop = observer, stop
         self._train: Photographs = list_images(root, "train")
-        self._tested: Photographs = list_images(root, recipe.tested, truth=request.truth, classes=self._train.classes)
+        self._tested: Photographs = tested_images(root, recipe.tested, request, self._train)
         self._skipped: tuple[str, ...] = ()
-        if request.skip_damaged and not request.resumes and not quick:
+        if request.skip_damaged and not request.resumes:
             self._leave_out(self._damaged(self._train, "train") + self._damaged(self._tested, recipe.tested))
-        _check(self._train, self._tested, recipe, team)
+        check_classes(self._train, self._tested)
+        check_last_batch(len(self._train), recipe, team, request.parts)
         self.facts: Mapping[str, Any] = {"data": str(root.resolve()), "decoder": decoder()}
+        if request.truth is not None:
+            self.facts = {**self.facts, "truth": str(request.truth.resolve())}
         self.classes = len(self._train.classes)
         self._side = in_proportion(SHORTER, recipe.size)
         self._mean = np.zeros((recipe.size, recipe.size, 3), np.float32) if quick else None
@@ -64,6 +76,7 @@ class Streamed:
             "mean_image": self.mean(),
             "classes": np.array([name.encode() for name in self._train.classes]),
             "images_sha256": fingerprint(self._train),
+            "tested_sha256": fingerprint(self._tested),
         }
 
     def mean(self) -> npt.NDArray[np.float32]:
@@ -82,8 +95,10 @@ class Streamed:
                 size=self._recipe.size,
                 workers=self._workers,
                 seen=self._observer.step,
+                stop=self._told,
             )
             self._observer.end()
+            self._leave_if_told("the mean image was computed")
             total = self._team.sum_of(sums)
             self._mean = mean_of_sum(total, len(rows))
         return self._mean
@@ -92,11 +107,15 @@ class Streamed:
         """Raises `DataError` where they are other images; the mean image is the stored one, and so is what is left out."""
         if "skipped" in record.inputs:
             self._leave_out(tuple(name.decode() for name in record.inputs["skipped"].tolist()))
-        if not np.array_equal(fingerprint(self._train), record.inputs["images_sha256"]):
-            raise DataError(
-                f"{self._train.root} does not hold the images that {request.path} was trained on",
-                "Name their folder, or their file: --data.",
-            )
+        for images, digest, what in (
+            (self._train, "images_sha256", "trained on"),
+            (self._tested, "tested_sha256", "evaluated on"),
+        ):
+            if not np.array_equal(fingerprint(images), record.inputs.get(digest, ())):
+                raise DataError(
+                    f"{images.root} does not hold the images that {request.path} was {what}",
+                    "Name their folder, or their file: --data.",
+                )
         self._mean = np.asarray(record.inputs["mean_image"], np.float32)
 
     def _damaged(self, images: Photographs, split: str) -> tuple[str, ...]:
@@ -104,9 +123,22 @@ class Streamed:
         self._observer.note(f"decoding the {len(images):,} images of {split} ...")
         first, count = self._team.share(len(images))
         rows = range(first, first + count)
-        found = damaged(images, rows, workers=self._workers, tell=lambda text: self._observer.note(f"left out: {text}"))
-        total = self._team.sum_of(found)
-        return tuple(f"{split}/{images.files[row]}" for row in np.flatnonzero(total).tolist())
+        found = damaged(images, rows, workers=self._workers, stop=self._told)
+        self._leave_if_told("images were decoded")
+        names = [f"{split}/{images.files[row]}" for row in np.flatnonzero(self._team.sum_of(found)).tolist()]
+        for name in names:
+            self._observer.note(f"left out: {name} cannot be decoded")
+        return tuple(names)
+
+    def _told(self) -> bool:
+        return self._stop.received is not None
+
+    def _leave_if_told(self, what: str) -> None:
+        """Raises `StoppedEarly` or `Interrupted` in all processes where one has heard a signal."""
+        if any(self._team.any(self._told())):
+            error = self._stop.before(what)
+            error.told = not self._team.first
+            raise error
 
     def _leave_out(self, names: tuple[str, ...]) -> None:
         self._skipped = names
@@ -128,21 +160,6 @@ class Streamed:
             yield made
         finally:
             made.close()
-
-
-def _check(train: Photographs, tested: Photographs, recipe: ImageNetRecipe, team: Team) -> None:
-    if not (train.classes and train.labelled and tested.labelled):
-        root = train.root if not train.labelled else tested.root
-        raise DataError(
-            f"{root}: nothing says which class an image has",
-            "Sort images into folders of their classes: train/WNID/*.JPEG and val/WNID/*.JPEG.",
-        )
-    last = len(train) % recipe.batch_size or recipe.batch_size
-    if Team(team.size - 1, team.size).share(last)[1] < 1:
-        raise UsageError(
-            f"the last batch of an epoch has {last} images, too few for {team.size} processes",
-            "Choose another --batch-size.",
-        )
 
 
 def _of(split: str, names: tuple[str, ...]) -> list[str]:

@@ -94,7 +94,7 @@ def assemble(
     request: Request, observer: Observer, stop: StopSignals, record: RunRecord | None, stack: ExitStack
 ) -> Training:
     """A `Training` ready for the loop. `stack` ends the writer that belongs to it."""
-    prepared = prepare(request, observer)
+    prepared = prepare(request, observer, stop)
     for line in describe(prepared):
         observer.note(line)
     if record is not None:
@@ -143,7 +143,7 @@ def _session(request: Request, prepared: Prepared, iteration: int) -> dict[str, 
         "processes": prepared.team.size,
         "compile": request.compile,
         "checkpoint_activations": request.checkpoint_activations,
-        "accumulate": request.accumulate,
+        "accumulate": request.parts,
         **prepared.source.facts,
         **environment.versions(),
     }

@@ -55,6 +55,7 @@ class Tested:
             parts = [f"{self.crops}-crop"]
             parts += [] if self.shorter == usual_shorter(self.size) else [f"from-{self.shorter}"]
         parts += ["logits"] if self.average == "logits" and self.crops != 1 else []
+        parts += [] if self.precision == "fp32" else [self.precision]
         return "-".join([*parts, *([] if self.split == "val" else [self.split])])
 
     def to_tree(self) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import signal
 import time
 from pathlib import Path
@@ -92,6 +93,31 @@ def test_an_ensemble_of_runs_is_the_mean_of_their_predictions(rescli: Rescli, ru
     assert now["top1_error"] == later["top1_error"]
 
 
+def test_saved_scores_are_not_tested_again(rescli: Rescli, runs: Path, tmp_path: Path) -> None:
+    saved = tmp_path / "scores.h5"
+    assert rescli("eval", runs / "r18.h5", "--predictions", saved).code == 0
+    for words in (("--crops", "10"), ("--data", "."), ("--split", "train"), ("--precision", "fp32")):
+        refused = rescli("eval", saved, *words)
+        assert (refused.code, f"{words[0]} would have no effect" in refused.err) == (2, True)
+        together = rescli("eval", "ensemble", saved, saved, *words)
+        assert (together.code, "would have no effect" in together.err) == (2, True)
+
+
+def test_layers_of_a_run_are_measured_on_its_own_images(rescli: Rescli, runs: Path) -> None:
+    found = rescli("analyze", "responses", runs / "r18.h5", "--images", "4", "--threads", "1", "--json").document
+    assert found["responses"][0]["images"] == 4
+
+
+def test_a_dry_run_leaves_out_what_the_run_would(rescli: Rescli, photographs: Path, tmp_path: Path) -> None:  # noqa: F811
+    copy = tmp_path / "copy"
+    shutil.copytree(photographs, copy)
+    (copy / "train" / "n00" / "0.JPEG").write_bytes(b"no image")
+    words = (*NET, "--data", copy, "--iterations", "60", "--out", tmp_path / "run.h5", "--dry-run")
+    assert rescli(*words).code == 3
+    found = rescli(*words, "--skip-damaged")
+    assert (found.code, "20 training images" in found.out) == (0, True)
+
+
 def test_weights_of_a_run_travel_with_their_classes(
     rescli: Rescli,
     runs: Path,
@@ -163,7 +189,7 @@ def test_wishes_that_make_no_sense(
 
 def test_without_images_it_says_what_to_do(rescli: Rescli, tmp_path: Path) -> None:
     done = rescli(*NET, "--out", tmp_path / "run.h5")
-    assert (done.code, "--data DIR" in done.err) == (3, True)
+    assert (done.code, "--data PATH" in done.err) == (3, True)
 
 
 def test_each_kind_of_run_goes_on_with_its_own_command(rescli: Rescli, runs: Path, finished: Path) -> None:

@@ -17,6 +17,7 @@ from torchvision.transforms import CenterCrop, Compose, PILToTensor, Resize
 
 from benchmarks.kills import same
 from rescli.backends.base import Tally
+from rescli.backends.team import Team
 from rescli.backends.worker import TorchWorker
 from rescli.data.listing import list_images
 from rescli.data.order import Order
@@ -24,8 +25,9 @@ from rescli.data.stream import training_batches
 from rescli.engine.observer import Silent
 from rescli.engine.request import Request
 from rescli.engine.streaming import augmentation
+from rescli.engine.suitable import check_last_batch
 from rescli.engine.train import train
-from rescli.errors import DataError, StoppedEarly, UsageError
+from rescli.errors import DataError, Interrupted, StoppedEarly, UsageError
 from rescli.models.build import build
 from rescli.store.reader import read_run
 from tests.cli.processes import run
@@ -208,6 +210,10 @@ def test_a_run_knows_its_images_again(trained: Train, photographs: Path, tmp_pat
     (other / "train" / "n00" / "0.JPEG").rename(other / "train" / "n01" / "new.JPEG")
     with pytest.raises(DataError, match="does not hold the images"):
         trained(recipe, resume=True, data=other)
+    (other / "train" / "n01" / "new.JPEG").rename(other / "train" / "n00" / "0.JPEG")
+    (other / "val" / "n02" / "3.JPEG").unlink()
+    with pytest.raises(DataError, match=r"does not hold the images that .* was evaluated on"):
+        trained(recipe, resume=True, data=other)
     outcome, _ = trained(recipe, resume=True, data=None)
     assert outcome.status == "finished", "where they were is in the store"
 
@@ -221,7 +227,7 @@ def test_images_without_classes_are_refused(trained: Train, photographs: Path, t
         trained(little(), data=flat)
     shutil.copytree(photographs / "val" / "n00", flat / "val" / "n77")
     (flat / "val" / "0.JPEG").unlink()
-    with pytest.raises(UsageError, match="the class n77 is not one of the 3"):
+    with pytest.raises(DataError, match="the class n77 is not one of the 3"):
         trained(little(), data=flat)
     assert not (tmp_path / "run.h5").exists()
 
@@ -286,10 +292,56 @@ def test_validation_images_in_no_folders_have_their_classes_in_a_file(
         name = f"{path.parent.name}_{path.name}"
         shutil.copy(path, flat / "val" / name)
         lines.append(f"{name} {path.parent.name}")
+    with pytest.raises(DataError, match="--truth"):
+        trained(little(), data=flat)
     (tmp_path / "truth.txt").write_text("\n".join(lines))
     _, sorted_in = trained(little(iterations=2, precise_bn=0), name="sorted.h5")
-    _, record = trained(little(iterations=2, precise_bn=0), data=flat, truth=tmp_path / "truth.txt")
-    assert same(sorted_in, record) == []
+    with pytest.raises(StoppedEarly):
+        trained(little(iterations=2, precise_bn=0), data=flat, truth=tmp_path / "truth.txt", observer=StopsTraining(1))
+    _, record = trained(little(iterations=2, precise_bn=0), resume=True, data=None)
+    assert same(sorted_in, record) == [], "the run knows the file"
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_while_the_mean_is_computed_ends_that(trained: Train, tmp_path: Path, number: signal.Signals) -> None:
+    class Early(Notes):
+        def step(self, iteration: int) -> None:
+            if iteration == 3:
+                os.kill(os.getpid(), number)
+            assert iteration < 15, "it goes on with the images that are under way, and no further"
+
+    told = Early()
+    with pytest.raises((StoppedEarly, Interrupted), match="while the mean image was computed") as stopped:
+        trained(little(mean_images=20), observer=told, workers=1)
+    assert stopped.value.exit_code == (75 if number == signal.SIGTERM else 130)
+    assert not (tmp_path / "run.h5").exists()
+
+
+def test_a_last_batch_that_bn_cannot_see_is_refused(trained: Train, tmp_path: Path) -> None:
+    """21 images: a last batch of one at inputs of 32 pixels, whose last map is a single one."""
+    with pytest.raises(UsageError, match="the last batch of an epoch has 1 of 21 images: BN would see 1"):
+        trained(little(batch_size=10))
+    with pytest.raises(UsageError, match="BN would see 1"):
+        trained(little(batch_size=10, bn_images=1))
+    assert not (tmp_path / "run.h5").exists()
+    outcome, _ = trained(little(batch_size=10, size=33, iterations=3, precise_bn=0))
+    assert outcome.status == "finished"
+
+
+@pytest.mark.parametrize(
+    ("images", "batch", "bn_images", "size", "fine"),
+    [(28, 9, 9, 32, False), (29, 9, 9, 32, True), (27, 12, 3, 32, False), (28, 12, 6, 32, True), (27, 12, 3, 64, True)],
+)
+def test_parts_of_last_batches(images: int, batch: int, bn_images: int, size: int, fine: bool) -> None:
+    """Of 27 images in batches of 12 three are left, cut into 1, 1, 1 by BN over 3; of 28 four, 2 and 2 by BN over 6."""
+    recipe = little(batch_size=batch, bn_images=bn_images, size=size).resolved()
+    if fine:
+        check_last_batch(images, recipe, Team(), 1)
+    else:
+        with pytest.raises(UsageError, match="BN would see 1"):
+            check_last_batch(images, recipe, Team(), 1)
+    with pytest.raises(UsageError, match="BN would see 0"):
+        check_last_batch(25, little(batch_size=12, size=64).resolved(), Team(0, 2), 1)
 
 
 def test_metrics_count_every_image(trained: Train) -> None:

@@ -116,7 +116,7 @@ def imagenet(
     workers: Annotated[
         int | None, option(min=1, help="Threads that decode images, in each process.", default="all processors")
     ] = None,
-    accumulate: running.Accumulate = 1,
+    accumulate: running.Accumulate = None,
     deterministic: running.Deterministic = False,
     compile: running.Compile = None,
     checkpoint_activations: running.Checkpointed = False,

@@ -46,7 +46,12 @@ Devices = Annotated[
     int, option(min=1, help="Processes that share every batch, each with its own GPU if there are any.")
 ]
 Accumulate = Annotated[
-    int, option(min=1, help="Compute a batch in so many parts, one after the other: less memory; BN is over a part.")
+    int | None,
+    option(
+        min=1,
+        help="Compute a batch in so many parts, one after the other: less memory; BN is over a part.",
+        default="1",
+    ),
 ]
 Config = Annotated[
     Path | None,

@@ -1,0 +1,59 @@
+"""Whether photographs are fit to be trained on, looked at before anything is computed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from rescli.backends.team import Team
+from rescli.data.listing import Photographs, list_images
+from rescli.engine.request import Request
+from rescli.errors import DataError, UsageError
+from rescli.recipes.imagenet import ImageNetRecipe
+
+STRIDE = 32
+"""Pixels of the input to one of the last map, of every net here."""
+
+
+def tested_images(root: Path, split: str, request: Request, train: Photographs) -> Photographs:
+    """The validation images. Raises `DataError`."""
+    try:
+        return list_images(root, split, truth=request.truth, classes=train.classes)
+    except UsageError as error:
+        raise DataError(error.message, "train and val are about the same classes: is it the right folder?") from error
+
+
+def check_classes(train: Photographs, tested: Photographs) -> None:
+    """Raises `DataError` where nothing says the class of an image."""
+    if train.classes and train.labelled and tested.labelled:
+        return
+    flat = train.labelled and bool(train.classes)
+    raise DataError(
+        f"{(tested if flat else train).root}: nothing says which class an image has",
+        "Give a file with a line NAME CLASS for each: --truth."
+        if flat
+        else "Sort images into folders of their classes: train/WNID/*.JPEG.",
+    )
+
+
+def check_last_batch(images: int, recipe: ImageNetRecipe, team: Team, parts: int) -> None:
+    """Whether an epoch's short last batch can be shared, and BN computed over every part of it. Raises `UsageError`.
+
+    Where the last map is a single pixel, BN needs two images.
+    """
+    last = images % recipe.batch_size or recipe.batch_size
+    shares = [Team(rank, team.size).share(last)[1] for rank in range(team.size)]
+    groups = max(1, recipe.bn_groups // team.size)
+    smallest = min(min(_chunks(share, groups)) for share in shares) if min(shares) else 0
+    least = 2 if recipe.bn_images is not None and recipe.size <= STRIDE else 1
+    if smallest < least:
+        raise UsageError(
+            f"the last batch of an epoch has {last} of {images:,} images: BN would see {smallest} of them at a time"
+            + (f" in {team.size} processes with {parts} parts each" if team.size * parts > 1 else ""),
+            "Choose another --batch-size.",
+        )
+
+
+def _chunks(count: int, groups: int) -> list[int]:
+    """The sizes that `torch.chunk` cuts so many images into."""
+    each = -(-count // groups)
+    return [min(each, count - begin) for begin in range(0, count, each)]
