@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import heapq
 import shutil
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -42,7 +43,7 @@ class Estimated:
 
 @dataclass(frozen=True, kw_only=True)
 class Estimate:
-    """All runs. `seconds` with so many `jobs` side by side, measuring and drawing included."""
+    """All runs. `seconds` with so many `jobs` side by side, measuring and drawing included; `memory` on one device."""
 
     runs: tuple[Estimated, ...]
     jobs: int
@@ -72,14 +73,14 @@ def estimate(order: Order, tell: Callable[[str], None] = lambda _: None) -> Esti
     after = sum(_afterwards(element, timings) for element in order.elements)
     first = next(iter(timings.values()))
     place = next(parent for parent in (order.folder, *order.folder.absolute().parents) if parent.exists())
-    largest = sorted((one.memory for one in runs if one.iterations), reverse=True)[: order.jobs]
+    memory = sorted((one.memory for one in runs if one.iterations), reverse=True)[: _sharing(order)]
     return Estimate(
         runs=runs,
         jobs=order.jobs,
         iterations=sum(one.iterations for one in runs),
         seconds=side_by_side([one.seconds for one in runs], order.jobs) + after,
         device=first.device,
-        memory=sum(largest),
+        memory=sum(memory),
         memory_free=first.memory_free,
         disk=sum(one.disk for one in runs),
         disk_free=shutil.disk_usage(place).free,
@@ -98,6 +99,12 @@ def store_bytes(net: Net) -> int:
     """What a run occupies: parameters and momentum in fp32, BN's statistics, curves; two generations."""
     spec = net.recipe().spec(classes=10)
     return GENERATIONS * (2 * FLOATS * cost(spec).parameters + CURVES)
+
+
+def _sharing(order: Order) -> int:
+    """How many jobs share the device with the most of them."""
+    spots = places(order.jobs, order.settings.backend)
+    return max(Counter(tuple(sorted(one.variables.items())) for one in spots).values())
 
 
 def _request(run: Planned, order: Order) -> Request:

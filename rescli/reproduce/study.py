@@ -55,7 +55,8 @@ def state_of(run: Planned) -> State:
         return State(word="missing" if at_work is None else "running", holder=at_work)
     listed = list_runs(run.path)[0]
     if listed.status == "unreadable":
-        return State(word="unreadable", error=listed.error, holder=listed.holder)
+        offer = f"`rescli runs restore {run.path}` may help"
+        return State(word="unreadable", error=f"{listed.error}; {offer}", holder=listed.holder)
     summary = listed.summary
     facts = {
         "network": run.net.recipe().spec(classes=10).name,

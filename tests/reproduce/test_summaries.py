@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -39,7 +40,7 @@ def a_study(folder: Path, **recipe: int) -> Path:
         for seed in (0, 1):
             name = f"{'plain' if plain else 'resnet'}{depth}-seed{seed}"
             done = 32_000 if depth == 110 and not recipe else None
-            values = {"depth": depth, "plain": plain, "seed": seed, **recipe}
+            values: dict[str, Any] = {"depth": depth, "plain": plain, "seed": seed, **recipe}
             path = a_run(folder / f"{name}.h5", error=error + seed / 7, train_error=error / 3, done=done, **values)
             if seed == 0 and not recipe and depth < 110:
                 measured_by_hand(collect([path]).runs[0])
@@ -49,7 +50,7 @@ def a_study(folder: Path, **recipe: int) -> Path:
 def measured_by_hand(run: Run) -> None:
     """Responses and gradients that nobody measured, beside the store."""
     chance = np.random.default_rng(run.recipe.depth)
-    common = {"what": str(run.path), "label": run.label, "network": run.spec.name, "dataset": "cifar10"}
+    common: dict[str, Any] = {"what": str(run.path), "label": run.label, "network": run.spec.name, "dataset": "cifar10"}
     none = np.zeros(0)
     found = Responses(
         split="test",

@@ -150,7 +150,8 @@ def _estimate(order: Order, *, json: bool) -> None:
         {
             "runs": f"{len(found.runs)}, {found.jobs} side by side, {found.iterations:,} iterations to do",
             "time": f"about {console.duration(found.seconds)} on {found.device}",
-            "memory": f"about {found.memory / 1e9:.1f} GB of {found.memory_free / 1e9:.1f} GB free",
+            "memory": f"about {found.memory / 1e9:.1f} GB of {found.memory_free / 1e9:.1f} GB free"
+            + (": too little, try --precision bf16 or fewer --jobs" if found.memory > found.memory_free else ""),
             "disk": f"about {found.disk / 1e6:,.1f} MB in {order.folder} of {found.disk_free / 1e9:,.1f} GB free",
         }
     )
