@@ -9,14 +9,15 @@ from rescli.analysis.groups import group
 from rescli.analysis.responses import Responses
 from rescli.analysis.run import Run
 from rescli.analysis.table import Footnotes, Table, spread
-from rescli.analysis.table6 import paper_error
+from rescli.analysis.table6 import forks_line, paper_error
 
 
 def error_table(runs: Sequence[Run], title: str) -> Table:
     """Training and test error of every net, mean±std over seeds, and the error that Table 6 prints for it."""
     notes = Footnotes()
     rows, exact = [], []
-    for one in group(runs):
+    groups = group(runs)
+    for one in groups:
         first = one.first
         marks = sorted({mark for run in one.runs for mark in run.marks()})
         rows.append(
@@ -42,7 +43,11 @@ def error_table(runs: Sequence[Run], title: str) -> Table:
         columns=("net", "n", "training error (%)", "test error (%)", "paper (%)", "note"),
         rows=tuple(rows),
         exact=tuple(exact),
-        notes=("training error: mean over the last 1/64 of a run; mean±std over seeds", *notes.lines()),
+        notes=(
+            "training error: mean over the last 1/64 of a run; mean±std over seeds",
+            *notes.lines(),
+            *forks_line(groups),
+        ),
         right=(1, 2, 3, 4),
     )
 
