@@ -17,7 +17,7 @@ from rescli.engine.request import Request
 from rescli.profiling.memory import training_memory
 
 WARM_UP = 3
-"""Steps before the clock is looked at: a GPU's step is recorded in the third."""
+"""Steps before the clock counts: a GPU's step is compiled in the first, and recorded in the third."""
 LEAST_SECONDS = 3.0
 FEW, MORE = 200, 600
 """Images in the two evaluations that are timed: folding the net takes its time, however many images follow."""
@@ -25,7 +25,7 @@ FEW, MORE = 200, 600
 
 @dataclass(frozen=True, kw_only=True)
 class Timing:
-    """Seconds of one step, of one evaluation, and before the first step; memory in bytes."""
+    """Seconds of one step, of one evaluation, and once in a run (images, network, compiling); memory in bytes."""
 
     step: float
     evaluation: float
@@ -45,13 +45,15 @@ def time_run(request: Request) -> Timing:
     feed = prepared.source.feeds()[tested]
     worker = start(request, replace(prepared, source=_Sampled(prepared.source, feed)))
     beginning = time.perf_counter() - before
+    step, first_steps = _step(worker, prepared)
+    evaluation, first_evaluation = _evaluation(worker, len(feed))
     recipe, device = prepared.recipe, prepared.backend.device()
     assert recipe.precision != "auto", "prepare() decides"
     assert recipe.eval_every is not None
     return Timing(
-        step=_step(worker, prepared),
-        evaluation=_evaluation(worker, len(feed)),
-        beginning=beginning,
+        step=step,
+        evaluation=evaluation,
+        beginning=beginning + first_steps + first_evaluation,
         evaluations=-(-recipe.iterations // recipe.eval_every),
         device=device.name,
         memory=training_memory(prepared.spec, batch=recipe.batch_size, precision=recipe.precision).peak,
@@ -85,8 +87,11 @@ def _first(feed: ResidentImages, count: int) -> ResidentImages:
     return ResidentImages(images, feed.mean.numpy())
 
 
-def _step(worker: Worker, prepared: Prepared) -> float:
-    """The mean over some seconds, as steps follow one another in a run: nothing waits for the device in between."""
+def _step(worker: Worker, prepared: Prepared) -> tuple[float, float]:
+    """The mean over some seconds, as steps follow one another in a run: nothing waits for the device in between.
+
+    And what the first steps took longer.
+    """
     rate = prepared.recipe.learning_rate
     with prepared.source.supply() as supply:
 
@@ -97,21 +102,22 @@ def _step(worker: Worker, prepared: Prepared) -> float:
             worker.totals()
             return time.perf_counter() - before
 
-        steps(0, WARM_UP)
+        warm_up = steps(0, WARM_UP)
         done, seconds, count = WARM_UP, 0.0, 1
         while seconds < LEAST_SECONDS:
             seconds += steps(done, count)
             done, count = done + count, 2 * count
-    return seconds / (done - WARM_UP)
+    step = seconds / (done - WARM_UP)
+    return step, max(0.0, warm_up - WARM_UP * step)
 
 
-def _evaluation(worker: Worker, images: int) -> float:
-    """Of so many images, from two smaller ones, each with a rehearsal before it."""
-    found = []
-    for count in (FEW, MORE):
-        worker.evaluate(str(count))
+def _evaluation(worker: Worker, images: int) -> tuple[float, float]:
+    """Of so many images, from two smaller ones, each with a rehearsal before it; and what the first one took longer."""
+
+    def look(count: int) -> float:
         before = time.perf_counter()
         worker.evaluate(str(count))
-        found.append(time.perf_counter() - before)
-    few, more = found
-    return few + max(0.0, more - few) / (MORE - FEW) * (images - FEW)
+        return time.perf_counter() - before
+
+    first, few, _, more = look(FEW), look(FEW), look(MORE), look(MORE)
+    return few + max(0.0, more - few) / (MORE - FEW) * (images - FEW), max(0.0, first - few)

@@ -14,10 +14,14 @@ from pathlib import Path
 
 import pytest
 
+from rescli.engine.stopping import StopSignals
+from rescli.reproduce import runner
 from rescli.reproduce.elements import element
+from rescli.reproduce.places import Place
 from rescli.reproduce.plan import Planned, plan
+from rescli.reproduce.runner import Runner
 from rescli.reproduce.settings import Settings
-from rescli.reproduce.study import state_of
+from rescli.reproduce.study import State, state_of
 from tests.cli.conftest import Rescli
 from tests.cli.processes import PATIENCE
 from tests.reproduce.conftest import Trainer
@@ -118,6 +122,34 @@ def test_what_another_process_is_at_work_on_is_left_to_it(rescli: Rescli, traine
         waiting.join()
     assert done.code == 0, done.err
     assert "goes on after iteration 32" in done.err
+
+
+def test_two_studies_at_once_share_the_work(trainer: Trainer, tmp_path: Path) -> None:
+    runs = plan([element("fig6-left")], Settings(dataset="synthetic", scale=0.001), tmp_path, seeds=2)
+    studies = [Runner(runs, [Place()], StopSignals(), lambda _: None, wait=True) for _ in range(2)]
+    threads = [threading.Thread(target=one.carry_out) for one in studies]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    for one in studies:
+        assert {run.name for run in one.ledger.finished} == {run.name for run in runs}
+        assert not one.ledger.failed
+    assert all(state_of(run).word == "finished" for run in runs)
+
+
+def test_who_comes_second_leaves_a_run_alone(trainer: Trainer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Both found the run free: the lock decides, and the one that does not get it does not call that a failure."""
+    trainer(**{P20: "hang"})
+    run = planned(tmp_path)[0]
+    command = [sys.executable, "-m", "tests.reproduce.trainer", *run.arguments()]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL) as other:
+        until(lambda: state_of(run).word == "running" and run.path.exists())
+        looks = iter([State(word="missing")])
+        monkeypatch.setattr(runner, "state_of", lambda run: next(looks, None) or state_of(run))
+        ledger = Runner([run], [Place()], StopSignals(), lambda _: None).carry_out()
+        other.kill()
+    assert (ledger.failed, list(ledger.elsewhere)) == ({}, [run])
 
 
 def test_side_by_side_each_has_its_part_of_the_processor(rescli: Rescli, trainer: Trainer, tmp_path: Path) -> None:
