@@ -16,7 +16,7 @@ from typer.main import get_command
 
 import rescli
 from rescli import console
-from rescli.commands import analyze, backends, bench, build, data, flops, layers, profile, runs, train
+from rescli.commands import analyze, backends, bench, build, data, flops, layers, profile, reproduce, runs, train
 from rescli.commands import eval as evaluation
 from rescli.errors import Interrupted, RescliError, UsageError, out_of_memory
 
@@ -36,12 +36,13 @@ app.command("build", short_help="Show a network of the paper, draw it, convert i
 app.add_typer(profile.app, name="profile")
 app.command("flops", short_help="Count a network's multiply-adds and parameters, at once.")(flops.flops)
 app.add_typer(analyze.app, name="analyze")
+app.add_typer(reproduce.app, name="reproduce")
 app.add_typer(bench.app, name="bench")
 app.add_typer(runs.app, name="runs")
 app.add_typer(data.app, name="data")
 app.command("backends", short_help="Show where training can run, and why not elsewhere.")(backends.backends)
 
-FIRST = ("train", "eval", "build", "analyze", "profile", "flops", "bench", "runs", "data", "backends")
+FIRST = ("train", "eval", "build", "analyze", "reproduce", "profile", "flops", "bench", "runs", "data", "backends")
 """The order of the help: what people do first. Typer by itself puts single commands before groups."""
 
 

@@ -14,7 +14,7 @@ ROOT = Path(rescli.__file__).parent
 LEVELS = [
     {"cli", "__main__"},
     {"commands"},
-    {"analysis", "bench", "engine", "profiling", "console"},
+    {"analysis", "bench", "engine", "profiling", "reproduce", "console"},
     {"backends", "data", "store", "models", "recipes"},
     {"errors", "__init__"},
 ]

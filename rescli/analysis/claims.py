@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from itertools import pairwise
 
+from rescli.analysis.claims_warmup import warm_up_claims
 from rescli.analysis.degradation import caveats, degradation
 from rescli.analysis.gradients import VANISHED, Gradients
 from rescli.analysis.groups import Group, group
@@ -41,7 +42,7 @@ def claims(
             lambda one: ("training error", one.train_error, one.train_error is not None and one.train_error < FITTED),
         ),
         _overfits(groups),
-        _warm_up(runs),
+        *warm_up_claims(runs),
         *of_layers(responses, gradients),
     ]
 
@@ -91,19 +92,6 @@ def _overfits(groups: Sequence[Group]) -> Verdict:
         answer=answer(held),
         numbers=tuple(numbers),
         caveats=caveats(used),
-    )
-
-
-def _warm_up(runs: Iterable[Run]) -> Verdict:
-    """Footnote 5: about 400 of 64k iterations."""
-    warm = [run for run in runs if run.recipe.warms_up]
-    ended = [run for run in warm if run.warmup_ended is not None]
-    return Verdict(
-        claim="a learning rate of 0.01 brings the training error of very deep nets below 80 % after about 400 iterations",
-        where="Sec. 4.2, footnote 5",
-        answer=answer([(run.warmup_ended or 0) <= run.recipe.iterations / 80 for run in ended]),
-        numbers=tuple(f"{run.label}, seed {run.recipe.seed}: after {run.warmup_ended:,} iterations" for run in ended),
-        caveats=tuple(sorted({mark for run in ended for mark in run.marks()})),
     )
 
 

@@ -24,11 +24,10 @@ def curves(runs: Sequence[Run], *, bottom: float | None = None, top: float | Non
     paper, or further where a run ends outside (the paper leaves plain-110 out). Raises `RescliError` where no run has a point
     yet.
     """
-    several = len({run.recipe.dataset for run in runs}) > 1
     lines: list[Line] = []
     # Shallow nets first: their order decides the colours, whatever order the files came in.
     for run in sorted(runs, key=lambda run: (not run.recipe.plain, run.recipe.depth, run.recipe.seed)):
-        name = run.label + (f" ({run.recipe.dataset})" if several else "")
+        name = _name(run, runs)
         for split, style in (("train", "dashed"), (run.tested, "bold")):
             x, y = run.curve(split)
             if len(x):
@@ -62,6 +61,14 @@ def curves(runs: Sequence[Run], *, bottom: float | None = None, top: float | Non
         unit=10.0**power,
     )
     return Plot(panels=(panel,), key={"dashed": "training error", "bold": f"{tested} error"})
+
+
+def _name(run: Run, runs: Sequence[Run]) -> str:
+    """What a run is called beside these others: its net, and what else tells them apart."""
+    alike = [one for one in runs if one.label == run.label]
+    bare = not run.recipe.warms_up and any(one.recipe.warms_up for one in alike)
+    several = len({one.recipe.dataset for one in runs}) > 1
+    return run.label + (", no warm-up" if bare else "") + (f" ({run.recipe.dataset})" if several else "")
 
 
 def _tested(run: Run) -> str:

@@ -80,6 +80,8 @@ def figure(plot: Plot, look: Look | None = None) -> Any:
         _panel(one, panel, colours, look)
         if plot.key:
             _labels(one, panel, colours, look)
+    if plot.note:
+        axes[0].set_title(plot.note, fontsize=look.font_size - 1, loc="left")
     if plot.key:
         _key(axes[0], plot, look)
     else:

@@ -50,10 +50,12 @@ class Plot:
     """A figure of one panel or several, one below the other.
 
     The lines' names stand at their ends, and `key` explains the styles; without a key they stand in a legend, in their styles.
+    `note` stands above the panels: what keeps the figure from being the paper's.
     """
 
     panels: tuple[Panel, ...]
     key: Mapping[Style, str] = field(default_factory=dict)
+    note: str = ""
 
     def rows(self) -> Iterator[dict[str, Any]]:
         """What is drawn, point by point."""

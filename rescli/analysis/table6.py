@@ -34,7 +34,7 @@ def table6(runs: Iterable[Run]) -> Table:
         columns=("method", "layers", "parameters", "n", "error (%)", "paper (%)", "note"),
         rows=tuple(rows),
         exact=(*exact, *({"method": method(one), **one.to_dict(), "paper": paper_error(one)} for one in groups)),
-        notes=(f"error: {which}in %, of the last evaluation of a run", *notes.lines(), *_forks(groups)),
+        notes=(f"error: {which}in %, of the last evaluation of a run", *notes.lines(), *forks_line(groups)),
         right=(1, 2, 3, 4, 5),
     )
 
@@ -69,7 +69,7 @@ def _row(one: Group, notes: Footnotes) -> tuple[str, ...]:
     )
 
 
-def _forks(groups: Iterable[Group]) -> tuple[str, ...]:
+def forks_line(groups: Iterable[Group]) -> tuple[str, ...]:
     """One line on what this implementation does otherwise, over all runs."""
     found: dict[str, set[str]] = {}
     for one in groups:

@@ -18,6 +18,8 @@ class StopSignals:
 
     def __init__(self) -> None:
         self.received: signal.Signals | None = None
+        self.count = 0
+        """How many have come: who has processes of its own passes each one on."""
         self._interrupted = False
         self._before: dict[signal.Signals, Any] = {}
 
@@ -34,6 +36,7 @@ class StopSignals:
             signal.signal(number, handler)
 
     def _note(self, number: int, _frame: FrameType | None) -> None:
+        self.count += 1
         if number == signal.SIGINT and self._interrupted:
             raise KeyboardInterrupt
         self._interrupted = self._interrupted or number == signal.SIGINT

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+from dataclasses import replace
 from html.parser import HTMLParser
 from itertools import pairwise
 from pathlib import Path
@@ -197,3 +198,10 @@ def test_the_page_without_measurements(tmp_path: Path) -> None:
     assert "Figure 6, middle" in text
     assert "Figure 7" not in text
     assert "Not measured: no data" in text
+
+
+def test_what_is_not_the_papers_stands_above_a_figure(tmp_path: Path) -> None:
+    drawn = curves(collect([a_run(tmp_path / "run.h5")]).runs)
+    noted = replace(drawn, note="4,000 of 64,000 iterations")
+    assert b"4,000 of 64,000" in figure_bytes(noted, "svg")
+    assert b"4,000 of 64,000" not in figure_bytes(drawn, "svg")

@@ -34,6 +34,13 @@ QUICK = {
     "flops as JSON": (["flops", "resnet34", "--shortcut", "C", "--json"], {}, "3830747136"),
     "profile": (["profile", "resnet34", "--by", "layer"], {}, "layer4.2.conv2"),
     "build": (["build", "resnet152"], {}, "60,192,808"),
+    "list of the paper": (["reproduce", "list", "--out", "DIR"], {}, "fig6-left"),
+    "lines of a study": (["reproduce", "table6", "--print", "--out", "DIR"], {}, "--depth 1202"),
+    "completion of an element": (
+        [],
+        {"_RESCLI_COMPLETE": "complete_bash", "COMP_WORDS": "rescli reproduce fig6-l", "COMP_CWORD": "2"},
+        "fig6-left",
+    ),
     "completion of a network": (
         [],
         {"_RESCLI_COMPLETE": "complete_bash", "COMP_WORDS": "rescli flops cifar-resnet11", "COMP_CWORD": "2"},

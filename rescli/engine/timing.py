@@ -1,0 +1,123 @@
+"""How long the parts of a run take on this device: its beginning, a step, an evaluation. Nothing is written."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from rescli.backends.base import Worker
+from rescli.data.dataset import Images
+from rescli.data.feed import ResidentImages
+from rescli.engine.prepare import Prepared, prepare, start
+from rescli.engine.request import Request
+from rescli.profiling.memory import training_memory
+
+WARM_UP = 3
+"""Steps before the clock counts: a GPU's step is compiled in the first, and recorded in the third."""
+LEAST_SECONDS = 3.0
+FEW, MORE = 200, 600
+"""Images in the two evaluations that are timed: folding the net takes its time, however many images follow."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Timing:
+    """Seconds of one step, of one evaluation, and once in a run (images, network, compiling); memory in bytes."""
+
+    step: float
+    evaluation: float
+    beginning: float
+    evaluations: int
+    """In the whole run."""
+    device: str
+    memory: int
+    memory_free: int
+
+
+def time_run(request: Request) -> Timing:
+    """Time some steps and two short evaluations of a run on CIFAR that is not begun. Raises as the run itself would."""
+    before = time.perf_counter()
+    prepared = prepare(request, quick=True)
+    tested = prepared.recipe.tested
+    feed = prepared.source.feeds()[tested]
+    worker = start(request, replace(prepared, source=_Sampled(prepared.source, feed)))
+    beginning = time.perf_counter() - before
+    step, first_steps = _step(worker, prepared)
+    evaluation, first_evaluation = _evaluation(worker, len(feed))
+    recipe, device = prepared.recipe, prepared.backend.device()
+    assert recipe.precision != "auto", "prepare() decides"
+    assert recipe.eval_every is not None
+    return Timing(
+        step=step,
+        evaluation=evaluation,
+        beginning=beginning + first_steps + first_evaluation,
+        evaluations=-(-recipe.iterations // recipe.eval_every),
+        device=device.name,
+        memory=training_memory(prepared.spec, batch=recipe.batch_size, precision=recipe.precision).peak,
+        memory_free=device.memory_free,
+    )
+
+
+def time_loading() -> float:
+    """Seconds until a process of its own has loaded everything that training needs."""
+    before = time.perf_counter()
+    subprocess.run([sys.executable, "-c", "import rescli.engine.train"], check=True, stdin=subprocess.DEVNULL)
+    return time.perf_counter() - before
+
+
+class _Sampled:
+    """A run's images, and two small samples of those that are tested."""
+
+    def __init__(self, source: Any, feed: ResidentImages) -> None:
+        self._source, self._feed = source, feed
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._source, name)
+
+    def feeds(self) -> Mapping[str, Any]:
+        return {**self._source.feeds(), **{str(count): _first(self._feed, count) for count in (FEW, MORE)}}
+
+
+def _first(feed: ResidentImages, count: int) -> ResidentImages:
+    """The first so many images of a feed."""
+    images = Images(images=feed.images.numpy()[:count], labels=feed.labels.numpy()[:count])
+    return ResidentImages(images, feed.mean.numpy())
+
+
+def _step(worker: Worker, prepared: Prepared) -> tuple[float, float]:
+    """The mean over some seconds, as steps follow one another in a run: nothing waits for the device in between.
+
+    And what the first steps took longer.
+    """
+    rate = prepared.recipe.learning_rate
+    with prepared.source.supply() as supply:
+
+        def steps(first: int, count: int) -> float:
+            before = time.perf_counter()
+            for iteration in range(first, first + count):
+                worker.train_step(iteration, *supply.give(worker, iteration), rate)
+            worker.totals()
+            return time.perf_counter() - before
+
+        warm_up = steps(0, WARM_UP)
+        done, seconds, count = WARM_UP, 0.0, 1
+        while seconds < LEAST_SECONDS:
+            seconds += steps(done, count)
+            done, count = done + count, 2 * count
+    step = seconds / (done - WARM_UP)
+    return step, max(0.0, warm_up - WARM_UP * step)
+
+
+def _evaluation(worker: Worker, images: int) -> tuple[float, float]:
+    """Of so many images, from two smaller ones, each with a rehearsal before it; and what the first one took longer."""
+
+    def look(count: int) -> float:
+        before = time.perf_counter()
+        worker.evaluate(str(count))
+        return time.perf_counter() - before
+
+    first, few, _, more = look(FEW), look(FEW), look(MORE), look(MORE)
+    return few + max(0.0, more - few) / (MORE - FEW) * (images - FEW), max(0.0, first - few)

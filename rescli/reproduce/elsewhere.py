@@ -1,0 +1,130 @@
+"""What of the paper a study does not run: the networks themselves, ImageNet, detection. Each with its commands."""
+
+from __future__ import annotations
+
+from rescli.reproduce.element import Element
+
+NO_RUNS = "nothing is trained for it: the command answers at once"
+IMAGES = (
+    "needs the 1.28 million images of ILSVRC 2012 and GPUs for days: the commands are there, a study does not run them"
+)
+NO_DETECTION = "detection is not part of rescli yet: the networks are, their Faster R-CNN is not"
+
+
+def _train(*nets: str) -> tuple[str, ...]:
+    """A run for each net ("resnet34-B" with its option)."""
+    lines = []
+    for net in nets:
+        model, _, option = net.partition("-")
+        shortcut = f" --shortcut {option}" if option else ""
+        lines.append(f"rescli train imagenet --model {model}{shortcut} --out imagenet/{net}.h5 --resume")
+    return tuple(lines)
+
+
+def _test(how: str, *nets: str) -> tuple[str, ...]:
+    return tuple(f"rescli eval imagenet/{net}.h5 {how} --save" for net in nets)
+
+
+TEN, SEVERAL = "--crops 10", "--scales 224,256,384,480,640"
+SHALLOW = ("plain18", "plain34", "resnet18-A", "resnet34-A")
+SINGLE = ("plain34", "resnet34-A", "resnet34-B", "resnet34-C", "resnet50", "resnet101", "resnet152")
+DENSE = ("resnet34-B", "resnet34-C", "resnet50", "resnet101", "resnet152")
+
+NETWORKS: tuple[Element, ...] = (
+    Element(
+        name="table1",
+        title="architectures for ImageNet and their cost",
+        where="Table 1",
+        commands=("rescli profile table1",),
+        why=NO_RUNS,
+    ),
+    Element(
+        name="fig3",
+        title="VGG-19, plain-34 and ResNet-34 side by side",
+        where="Figs. 2, 3 and 5",
+        commands=(
+            "rescli build vgg19 --graph vgg19.svg",
+            "rescli build plain34 --graph plain34.svg",
+            "rescli build resnet34 --graph resnet34.svg",
+            "rescli build resnet50 --graph resnet50.svg",
+        ),
+        why=NO_RUNS,
+    ),
+)
+
+IMAGENET: tuple[Element, ...] = (
+    Element(
+        name="table2",
+        title="plain and residual nets with 18 and 34 layers, 10 crops",
+        where="Table 2",
+        claims=(
+            "the 34-layer plain net has higher validation error than the 18-layer one",
+            "ResNet-34 has lower validation error than ResNet-18",
+            "ResNet-34 has lower validation error than plain-34",
+        ),
+        commands=(*_train(*SHALLOW), *_test(TEN, *SHALLOW), "rescli analyze table2 imagenet/"),
+        why=IMAGES,
+    ),
+    Element(
+        name="fig4",
+        title="training on ImageNet: plain and residual nets with 18 and 34 layers",
+        where="Fig. 4",
+        claims=("the 34-layer plain net has higher training error than the 18-layer one",),
+        commands=(
+            *_train(*SHALLOW),
+            "rescli analyze curves imagenet/plain18.h5 imagenet/plain34.h5 --plot fig4-left.pdf",
+            "rescli analyze curves imagenet/resnet18-A.h5 imagenet/resnet34-A.h5 --plot fig4-right.pdf",
+        ),
+        why=IMAGES,
+    ),
+    Element(
+        name="table3",
+        title="single networks, 10 crops",
+        where="Table 3",
+        claims=(
+            "option B is slightly better than option A",
+            "option C is marginally better than option B",
+            "from 34 to 50, 101 and 152 layers residual nets become more accurate",
+        ),
+        commands=(*_train(*SINGLE), *_test(TEN, *SINGLE), "rescli analyze table3 imagenet/"),
+        why=IMAGES,
+    ),
+    Element(
+        name="table4",
+        title="single networks, several scales",
+        where="Table 4",
+        claims=("from 34 to 50, 101 and 152 layers residual nets become more accurate",),
+        commands=(*_train(*DENSE), *_test(SEVERAL, *DENSE), "rescli analyze table4 imagenet/"),
+        why=IMAGES,
+    ),
+    Element(
+        name="table5",
+        title="ensembles",
+        where="Table 5",
+        claims=("an ensemble is more accurate than the best single model",),
+        commands=(
+            *_train(*DENSE),
+            f"rescli eval ensemble {' '.join(f'imagenet/{net}.h5' for net in DENSE)} {SEVERAL} "
+            "--predictions imagenet/ensemble-scores.h5",
+            "rescli analyze table5 imagenet/",
+        ),
+        why=IMAGES,
+    ),
+)
+
+DETECTION: tuple[Element, ...] = (
+    Element(
+        name="table7",
+        title="detection on PASCAL VOC 2007 and 2012, VGG-16 and ResNet-101",
+        where="Table 7",
+        commands=_train("vgg16", "resnet101"),
+        why=NO_DETECTION,
+    ),
+    Element(
+        name="table8",
+        title="detection on COCO, VGG-16 and ResNet-101",
+        where="Table 8",
+        commands=_train("vgg16", "resnet101"),
+        why=NO_DETECTION,
+    ),
+)

@@ -1,0 +1,146 @@
+"""`--dry-run`: what the runs of some elements would take on this device, from a few steps of every net."""
+
+from __future__ import annotations
+
+import heapq
+import shutil
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from rescli.engine.request import Request
+from rescli.engine.timing import Timing, time_loading, time_run
+from rescli.profiling.cost import cost
+from rescli.reproduce.conduct import Order, check
+from rescli.reproduce.element import Element, Net
+from rescli.reproduce.places import places
+from rescli.reproduce.plan import Planned
+from rescli.reproduce.study import State, state_of
+
+FLOATS = 4
+GENERATIONS = 2
+"""A store and the one before it."""
+CURVES = 100_000
+"""Bytes of a store that are neither weights nor momentum."""
+DRAWING = 3.0
+"""Seconds for a figure."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Estimated:
+    """One run: what is left of it. Seconds, bytes; `disk` is what it does not occupy yet."""
+
+    name: str
+    iterations: int
+    step: float
+    evaluations: int
+    evaluation: float
+    seconds: float
+    memory: int
+    disk: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Estimate:
+    """All runs. `seconds` with so many `jobs` side by side, measuring and drawing included; `memory` on one device."""
+
+    runs: tuple[Estimated, ...]
+    jobs: int
+    iterations: int
+    seconds: float
+    device: str
+    memory: int
+    memory_free: int
+    disk: int
+    disk_free: int
+
+    def to_dict(self) -> dict[str, Any]:
+        """As a JSON document."""
+        return asdict(self)
+
+
+def estimate(order: Order, tell: Callable[[str], None] = lambda _: None) -> Estimate:
+    """Time some steps and an evaluation of every net, and add up. Raises as the runs would."""
+    check(order.settings)
+    loading = time_loading()
+    timings: dict[Net, Timing] = {}
+    for run in order.runs:
+        if run.net not in timings:
+            tell(f"{run.net.label}: timing some steps")
+            timings[run.net] = time_run(_request(run, order))
+    runs = tuple(_left(run, state_of(run), timings[run.net], loading) for run in order.runs)
+    after = sum(_afterwards(element, timings) for element in order.elements)
+    first = next(iter(timings.values()))
+    place = next(parent for parent in (order.folder, *order.folder.absolute().parents) if parent.exists())
+    memory = sorted((one.memory for one in runs if one.iterations), reverse=True)[: _sharing(order)]
+    return Estimate(
+        runs=runs,
+        jobs=order.jobs,
+        iterations=sum(one.iterations for one in runs),
+        seconds=side_by_side([one.seconds for one in runs], order.jobs) + after,
+        device=first.device,
+        memory=sum(memory),
+        memory_free=first.memory_free,
+        disk=sum(one.disk for one in runs),
+        disk_free=shutil.disk_usage(place).free,
+    )
+
+
+def side_by_side(seconds: list[float], jobs: int) -> float:
+    """When the last one ends, each begun in turn by the first job that is free."""
+    ends = [0.0] * jobs
+    for one in seconds:
+        heapq.heapreplace(ends, ends[0] + one)
+    return max(ends)
+
+
+def store_bytes(net: Net) -> int:
+    """What a run occupies: parameters and momentum in fp32, BN's statistics, curves; two generations."""
+    spec = net.recipe().spec(classes=10)
+    return GENERATIONS * (2 * FLOATS * cost(spec).parameters + CURVES)
+
+
+def _sharing(order: Order) -> int:
+    """How many jobs share the device with the most of them."""
+    spots = places(order.jobs, order.settings.backend)
+    return max(Counter(tuple(sorted(one.variables.items())) for one in spots).values())
+
+
+def _request(run: Planned, order: Order) -> Request:
+    settings = order.settings
+    recipe = run.net.recipe(
+        dataset=settings.dataset, iterations=settings.iterations, precision=settings.precision, seed=run.seed
+    )
+    threads = settings.threads or places(order.jobs, settings.backend)[0].threads
+    return Request(recipe=recipe, path=run.path, data=settings.data, backend=settings.backend, threads=threads)
+
+
+def _left(run: Planned, state: State, timing: Timing, loading: float) -> Estimated:
+    """What is still to be done of a run. Writing checkpoints takes less than 1 % of it."""
+    total = run.settings.iterations
+    iterations = 0 if state.ends else total - state.iteration
+    evaluations = -(-timing.evaluations * iterations // total)
+    beginning = loading + timing.beginning if iterations else 0.0
+    return Estimated(
+        name=run.name,
+        iterations=iterations,
+        step=timing.step,
+        evaluations=evaluations,
+        evaluation=timing.evaluation,
+        seconds=beginning + 1.01 * iterations * timing.step + evaluations * timing.evaluation,
+        memory=timing.memory,
+        disk=0 if run.path.exists() else store_bytes(run.net),
+    )
+
+
+def _afterwards(element: Element, timings: dict[Net, Timing]) -> float:
+    """Measuring in fp32, with hooks, takes about twice as long as an evaluation; 8 batches of gradients as 16 steps."""
+    nets = [timings[net] for net in timings if any(net == _same(one) for one in element.nets)]
+    responses = sum(2 * one.evaluation for one in nets) if "responses" in element.shows else 0.0
+    gradients = sum(16 * one.step for one in nets) if "gradients" in element.shows else 0.0
+    return responses + gradients + DRAWING
+
+
+def _same(net: Net) -> Net:
+    return Net(depth=net.depth, plain=net.plain, warmup=net.warmup)

@@ -1,0 +1,53 @@
+"""What differs from the paper in a number of runs, and what of the paper they do not cover: counted, not typed in."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from rescli.analysis.recipes import word
+from rescli.analysis.run import Run
+from rescli.reproduce.element import Net, nets_of
+from rescli.reproduce.elements import CIFAR, ELEMENTS
+from rescli.reproduce.elsewhere import NO_RUNS
+from rescli.reproduce.settings import marks_of
+
+
+def differing(runs: Sequence[Run]) -> list[str]:
+    """Every fork and difference with the number of runs that have it."""
+    found: dict[str, int] = {}
+    for run in runs:
+        both = {**run.differences(), **run.forks()}
+        for name, (paper, ours) in both.items():
+            text = f"{name} is {word(ours)}; the paper's is {word(paper)}"
+            found[text] = found.get(text, 0) + 1
+    unfinished = sum(not run.finished for run in runs)
+    lines = [f"- In {count} of {len(runs)} runs {text}." for text, count in found.items()]
+    lines += [f"- {unfinished} of {len(runs)} runs are not finished."] if unfinished else []
+    return lines or [f"- Nothing that rescli knows of, in {len(runs)} runs."]
+
+
+def not_run(runs: Sequence[Run]) -> list[str]:
+    """What is lacking of the paper's own schedule, and the elements that no study runs."""
+    papers = [run for run in runs if run.finished and not marks_of(run.recipe.dataset, run.recipe.iterations)]
+    lines = [_seeds(net, most, papers) for net, most in _wanted(nets_of(CIFAR))]
+    reasons: dict[str, list[str]] = {}
+    for one in ELEMENTS.values():
+        if one.why and one.why != NO_RUNS:
+            reasons.setdefault(one.why, []).append(one.where)
+    return [*filter(None, lines), *(f"- {', '.join(where)}: {why}." for why, where in reasons.items())]
+
+
+def _wanted(nets: Iterable[Net]) -> list[tuple[Net, int]]:
+    """Every net once, with the most runs that the paper has of it."""
+    found: dict[Net, int] = {}
+    for net in nets:
+        key = Net(depth=net.depth, plain=net.plain, warmup=net.warmup)
+        found[key] = max(found.get(key, 0), net.runs)
+    return sorted(found.items(), key=lambda item: (not item[0].plain, item[0].depth, item[0].warmup is False))
+
+
+def _seeds(net: Net, most: int, papers: Sequence[Run]) -> str:
+    there = len({run.recipe.seed for run in papers if net.is_of(run.recipe)})
+    if there >= most:
+        return ""
+    return f"- {net.label}: {there or 'none'} of {most} run{'s' if most > 1 else ''} of the paper's length."

@@ -1,0 +1,128 @@
+"""Responses and gradients of a study's finished runs, kept beside their stores: measured once for the same store."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Any, TypeVar
+
+from rescli.analysis.gradients import Gradients, gradients
+from rescli.analysis.responses import Responses, responses
+from rescli.analysis.run import Run
+from rescli.analysis.subject import Wishes
+from rescli.errors import RescliError, StoreError
+from rescli.reproduce.codec import (
+    dumps,
+    gradients_from_dict,
+    gradients_to_dict,
+    reading,
+    responses_from_dict,
+    responses_to_dict,
+)
+from rescli.reproduce.element import Element, Show
+from rescli.store.header import read_header
+from rescli.store.replace import install
+
+Found = TypeVar("Found")
+
+SUFFIX = ".measured.json"
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Layers:
+    """What was measured, and what could not be, with the reason."""
+
+    responses: tuple[Responses, ...] = ()
+    gradients: tuple[Gradients, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+def measure(
+    element: Element,
+    runs: Iterable[Run],
+    wishes: Wishes,
+    tell: Callable[[str], None] = lambda _: None,
+    stop: Callable[[], bool] = lambda: False,
+) -> Layers:
+    """What the element shows of layers: of each of its nets the finished run with the smallest seed.
+
+    Once `stop` says yes nothing more is measured.
+    """
+    found: list[Responses] = []
+    norms: list[Gradients] = []
+    notes: list[str] = []
+    finished = sorted((run for run in runs if run.finished), key=lambda run: run.recipe.seed)
+    for net in element.nets:
+        run = next((run for run in finished if net.is_of(run.recipe)), None)
+        if run is None or stop():
+            continue
+        try:
+            if "responses" in element.shows:
+                found.append(_kept(run, "responses", partial(_look, run, wishes, tell)))
+            if "gradients" in element.shows:
+                norms.append(_kept(run, "gradients", partial(_differentiate, run, wishes, tell)))
+        except RescliError as error:
+            notes.append(f"{net.label} was not measured: {error.message}")
+    return Layers(responses=tuple(found), gradients=tuple(norms), notes=tuple(notes))
+
+
+def known(run: Run) -> Layers:
+    """What was measured of a run before, and still holds. Raises `StoreError` for a file that makes no sense."""
+    kept = _read(run)
+    with reading(_beside(run), "what was measured of a run"):
+        return layers_from_dict(kept, run)
+
+
+def layers_from_dict(values: Mapping[str, Any], run: Run) -> Layers:
+    """Whatever of responses and gradients of `run` is among these values."""
+    return Layers(
+        responses=(responses_from_dict(values["responses"], run),) if "responses" in values else (),
+        gradients=(gradients_from_dict(values["gradients"], run),) if "gradients" in values else (),
+    )
+
+
+def _look(run: Run, wishes: Wishes, tell: Callable[[str], None]) -> Responses:
+    tell(f"{run.label}, seed {run.recipe.seed}: measuring responses")
+    return responses(str(run.path), wishes)
+
+
+def _differentiate(run: Run, wishes: Wishes, tell: Callable[[str], None]) -> Gradients:
+    tell(f"{run.label}, seed {run.recipe.seed}: measuring gradients")
+    return gradients(str(run.path), replace(wishes, split="train"))
+
+
+def _kept(run: Run, what: Show, look: Callable[[], Found]) -> Found:
+    """What is kept beside the store, else what `look` finds; that is kept then."""
+    try:
+        before = getattr(known(run), what)
+        kept = _read(run)
+    except StoreError:  # a file that makes no sense is written anew
+        before, kept = (), {}
+    if before:
+        return before[0]  # type: ignore[no-any-return]
+    found: Any = look()
+    values = responses_to_dict(found) if what == "responses" else gradients_to_dict(found)
+    install(_beside(run), dumps({**kept, "store": _digest(run), what: values}), keep=None)
+    return found  # type: ignore[no-any-return]
+
+
+def _read(run: Run) -> dict[str, Any]:
+    """The file beside a store; empty where there is none, or one of another state of the store."""
+    path = _beside(run)
+    if not path.exists():
+        return {}
+    with reading(path, "what was measured of a run"):
+        kept = dict(json.loads(path.read_bytes()))
+        same = kept.pop("store") == _digest(run)
+    return kept if same else {}
+
+
+def _digest(run: Run) -> str:
+    return read_header(run.path).digest
+
+
+def _beside(run: Run) -> Path:
+    return run.path.with_suffix(SUFFIX)

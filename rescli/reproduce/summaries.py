@@ -1,0 +1,148 @@
+"""What studies found as small files that can be committed: enough to redo figures, tables and verdicts without the stores."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from rescli.analysis.collect import collect, only_cifar
+from rescli.analysis.figures import figure_bytes
+from rescli.analysis.gradients import Gradients
+from rescli.analysis.responses import Responses
+from rescli.analysis.run import Run
+from rescli.errors import RescliError, StoreError, UsageError
+from rescli.reproduce.chapters import chapters
+from rescli.reproduce.codec import (
+    SCHEMA,
+    dumps,
+    gradients_to_dict,
+    reading,
+    responses_to_dict,
+    run_from_dict,
+    run_to_dict,
+)
+from rescli.reproduce.measuring import Layers, known, layers_from_dict
+from rescli.store.replace import install
+
+TABLE = "runs.csv"
+COLUMNS = (
+    *("name", "net", "dataset", "seed", "iterations", "done", "status", "train_error", "test_error"),
+    *("warmup_ended", "seconds", "precision", "backend", "device", "rescli", "torch"),
+)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Summaries:
+    """Runs read back from summaries, and what was measured of their layers."""
+
+    runs: tuple[Run, ...]
+    layers: Layers
+
+
+@dataclass(kw_only=True)
+class Done:
+    """What `summarize` has written, by name."""
+
+    runs: list[str] = field(default_factory=list)
+    figures: list[str] = field(default_factory=list)
+    skipped: list[dict[str, str]] = field(default_factory=list)
+
+
+def summarize(studies: Sequence[Path], out: Path, tell: Callable[[str], None] = lambda _: None) -> Done:
+    """Write a summary of every run of these studies, a table of all summaries in `out`, and their figures.
+
+    Summaries of other studies in `out` stay. Raises `StoreError` where there is no run or nothing can be written, and
+    `UsageError` for two runs of one name.
+    """
+    found = collect(studies, refuse=only_cifar)
+    done = Done(skipped=[one.to_dict() for one in found.skipped])
+    for one in found.skipped:
+        tell(f"Skipped {one.path}: {one.why}")
+    names = [run.path.stem for run in found.runs]
+    if twice := sorted({name for name in names if names.count(name) > 1}):
+        raise UsageError(f"two of these runs are called {twice[0]}", "Name one of their studies.")
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StoreError(f"{out}: cannot be made: {error.strerror}", "Name another folder with --out.") from error
+    for run in found.runs:
+        install(out / f"{run.path.stem}.json", dumps(document(run, _known(run, tell))), keep=None)
+        done.runs.append(run.path.stem)
+    everything = read(out)
+    install(out / TABLE, as_csv(everything.runs).encode(), keep=None)
+    done.figures += draw(everything, out)
+    return done
+
+
+def document(run: Run, layers: Layers) -> dict[str, Any]:
+    """The summary of a run."""
+    found = run_to_dict(run)
+    if layers.responses:
+        found["responses"] = responses_to_dict(layers.responses[0])
+    if layers.gradients:
+        found["gradients"] = gradients_to_dict(layers.gradients[0])
+    return found
+
+
+def read(folder: Path) -> Summaries:
+    """The summaries in a folder, by name. Raises `StoreError` where there is none, or one makes no sense."""
+    runs: list[Run] = []
+    responses: list[Responses] = []
+    gradients: list[Gradients] = []
+    for path in sorted(folder.glob("*.json")):
+        with reading(path, "the summary of a run"):
+            values = json.loads(path.read_bytes())
+            if values["schema"] != SCHEMA:
+                raise StoreError(f"{path}: written by another rescli (schema {values['schema']})", "Upgrade rescli.")
+            run = run_from_dict(values)
+            layers = layers_from_dict(values, run)
+        runs.append(run)
+        responses += layers.responses
+        gradients += layers.gradients
+    if not runs:
+        raise StoreError(
+            f"{folder}: there are no summaries", "`rescli reproduce summarize STUDY --out DIR` writes them."
+        )
+    return Summaries(runs=tuple(runs), layers=Layers(responses=tuple(responses), gradients=tuple(gradients)))
+
+
+def draw(found: Summaries, folder: Path) -> list[str]:
+    """The figures of all elements of which there are runs, as SVG; returns their names."""
+    drawn = []
+    for chapter in chapters(found.runs, found.layers):
+        for one in chapter.results:
+            if one.plot is not None:
+                name = chapter.figure(one.element)
+                install(folder / name, figure_bytes(one.plot, "svg", salt=name), keep=None)
+                drawn.append(name)
+    return drawn
+
+
+def as_csv(runs: Iterable[Run]) -> str:
+    """A line for each run; errors in %."""
+    text = io.StringIO()
+    lines = csv.writer(text, lineterminator="\n")
+    lines.writerow(COLUMNS)
+    for run in runs:
+        last = run.sessions[-1] if run.sessions else {}
+        lines.writerow(
+            (
+                *(run.path.stem, run.label, run.recipe.dataset, run.recipe.seed, run.recipe.iterations, run.iteration),
+                *(run.status, run.train_error, run.error, run.warmup_ended, run.seconds, run.recipe.precision),
+                *(last.get(name) for name in ("backend", "device", "rescli", "torch")),
+            )
+        )
+    return text.getvalue()
+
+
+def _known(run: Run, tell: Callable[[str], None]) -> Layers:
+    try:
+        return known(run)
+    except RescliError as error:
+        tell(f"Left out: {error.message}")
+        return Layers()

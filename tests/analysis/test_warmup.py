@@ -1,0 +1,42 @@
+"""Footnote 5: ResNet-110 with its warm-up and without."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from rescli.analysis.claims_warmup import warm_up_claims
+from rescli.analysis.collect import collect
+from rescli.analysis.curves import curves
+from tests.analysis.runs import a_run
+
+
+@pytest.mark.parametrize(("cold", "held"), [(6.9, "yes"), (7.2, "no")])
+def test_both_sentences_of_footnote_5(cold: float, held: str, tmp_path: Path) -> None:
+    a_run(tmp_path / "warm.h5", depth=110, error=6.5, warmup_ended=400)
+    a_run(tmp_path / "cold.h5", depth=110, error=cold, warmup=False)
+    ends, without = warm_up_claims(collect([tmp_path]).runs)
+    assert (ends.answer, ends.numbers) == ("yes", ("ResNet-110, seed 0: after 400 iterations",))
+    assert without.answer == held
+    assert without.numbers == (f"with 6.50 %, without {cold:.2f} % ({cold - 6.5:+.2f} points, n = 1 and 1)",)
+    assert without.caveats == ("warmup off (paper: on)",) or any("warmup" in one for one in without.caveats)
+
+
+def test_runs_of_other_recipes_are_not_compared(tmp_path: Path) -> None:
+    a_run(tmp_path / "warm.h5", depth=110, error=6.5)
+    a_run(tmp_path / "cold.h5", depth=110, error=6.5, warmup=False, iterations=4000)
+    a_run(tmp_path / "shallow.h5", depth=56, error=6.5)
+    assert warm_up_claims(collect([tmp_path]).runs)[1].answer == "cannot tell"
+
+
+def test_their_curves_have_names_of_their_own(tmp_path: Path) -> None:
+    a_run(tmp_path / "warm.h5", depth=110)
+    a_run(tmp_path / "cold.h5", depth=110, warmup=False)
+    assert {line.group for line in curves(collect([tmp_path]).runs).panels[0].lines} == {
+        "ResNet-110",
+        "ResNet-110, no warm-up",
+    }
+    a_run(tmp_path / "warm.h5", depth=20)
+    (tmp_path / "cold.h5").unlink()
+    assert {line.group for line in curves(collect([tmp_path]).runs).panels[0].lines} == {"ResNet-20"}

@@ -1,0 +1,86 @@
+"""What a dry run adds up. How good its seconds are is measured in benchmarks/estimates.py."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from rescli.engine.timing import Timing
+from rescli.reproduce import estimate as module
+from rescli.reproduce.element import Element, Net
+from rescli.reproduce.estimate import side_by_side, store_bytes
+from tests.cli.conftest import Rescli
+from tests.reproduce.conftest import Trainer
+
+TIMING = Timing(
+    step=0.5, evaluation=10.0, beginning=1.0, evaluations=2, device="a processor", memory=10**9, memory_free=10**10
+)
+
+
+def test_jobs_take_runs_in_turn() -> None:
+    assert side_by_side([3.0, 1.0, 1.0, 4.0], 1) == 9.0
+    assert side_by_side([3.0, 1.0, 1.0, 4.0], 2) == 6.0
+    assert side_by_side([], 2) == 0.0
+
+
+def test_a_store_and_the_one_before_it(tmp_path: Path, rescli: Rescli) -> None:
+    from rescli.engine.request import Request
+    from rescli.engine.train import train
+    from rescli.recipes.cifar import CifarRecipe
+
+    recipe = CifarRecipe(dataset="synthetic", depth=8, iterations=1, batch_size=8)
+    train(Request(recipe=recipe, path=tmp_path / "run.h5", threads=1))
+    found = sum(path.stat().st_size for path in tmp_path.iterdir())
+    assert found / 1.5 < store_bytes(Net(depth=8)) < 1.5 * found
+
+
+def test_what_is_left_is_added_up(
+    rescli: Rescli, trainer: Trainer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "time_loading", lambda: 3.0)
+    monkeypatch.setattr(module, "time_run", lambda _: TIMING)
+    words = ("reproduce", "fig1", "--dataset", "synthetic", "--scale", "0.001", "--out", tmp_path / "s")
+    found = rescli(*words, "--dry-run", "--json").document
+    one = 3 + 1 + 1.01 * 64 * 0.5 + 2 * 10
+    assert [run["seconds"] for run in found["runs"]] == [pytest.approx(one)] * 2
+    assert found["seconds"] == pytest.approx(2 * one + 3)
+    assert (found["iterations"], found["memory"], found["jobs"]) == (128, 10**9, 1)
+    assert not (tmp_path / "s").exists()
+
+    side = rescli(*words, "--dry-run", "--json", "--jobs", "2", "--backend", "cpu").document
+    assert (side["seconds"], side["memory"]) == (pytest.approx(one + 3), 2 * 10**9)
+
+    trainer(**{"synthetic-plain56-64-seed0": "die"})  # after half of it
+    rescli(*words)
+    left = rescli(*words, "--dry-run", "--json").document
+    assert [run["iterations"] for run in left["runs"]] == [0, 32]
+    assert left["seconds"] == pytest.approx(3 + 1 + 1.01 * 32 * 0.5 + 10 + 3)
+    shown = rescli(*words, "--dry-run")
+    assert "2, 1 side by side, 32 iterations to do" in shown.out
+
+
+def test_a_run_is_timed_for_real(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    from rescli.engine import timing
+    from rescli.engine.request import Request
+    from rescli.recipes.cifar import CifarRecipe
+
+    monkeypatch.setattr(timing, "LEAST_SECONDS", 0.01)
+    recipe = CifarRecipe(dataset="synthetic", depth=8, iterations=1200, batch_size=8)
+    found = timing.time_run(Request(recipe=recipe, path=tmp_path / "run.h5", threads=1))
+    assert found.evaluations == 3  # after 500, 1000 and 1200 iterations
+    assert found.step > 0
+    assert found.evaluation > 0
+    assert not list(tmp_path.iterdir())
+
+
+def test_what_comes_after_training_depends_on_what_is_shown() -> None:
+    net = Net(depth=20)
+    timings = {net: TIMING}
+
+    def after(*shows: object) -> float:
+        return module._afterwards(Element(name="", title="", where="", nets=(net,), shows=shows), timings)  # type: ignore[arg-type]
+
+    assert after("curves") == module.DRAWING
+    assert after("responses") == module.DRAWING + 20.0
+    assert after("gradients") == module.DRAWING + 8.0

@@ -1,0 +1,138 @@
+"""The runs of elements, as lines of a shell and as a script."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from rescli.errors import UsageError
+from rescli.reproduce.element import Element, Net
+from rescli.reproduce.elements import element
+from rescli.reproduce.places import places
+from rescli.reproduce.plan import plan, script
+from rescli.reproduce.settings import Settings
+from tests.cli.conftest import Rescli
+
+FOLDER = Path("study")
+
+
+def lines(name: str, settings: Settings | None = None, **rest: int | tuple[int, ...]) -> list[str]:
+    return [one.line for one in plan([element(name)], settings or Settings(), FOLDER, **rest)]  # type: ignore[arg-type]
+
+
+def test_the_lines_of_fig1() -> None:
+    assert lines("fig1") == [
+        "rescli train cifar --depth 20 --plain --seed 0 --iterations 64000 --out study/plain20-seed0.h5 --resume",
+        "rescli train cifar --depth 56 --plain --seed 0 --iterations 64000 --out study/plain56-seed0.h5 --resume",
+    ]
+
+
+def test_the_lines_of_a_small_study() -> None:
+    settings = Settings(
+        dataset="synthetic", scale=0.0625, precision="bf16", backend="cpu", threads=2, checkpoint_every=0.5
+    )
+    assert lines("warmup", settings) == [
+        "rescli train cifar --depth 110 --dataset synthetic --seed 0 --iterations 4000 --precision bf16 --backend cpu "
+        "--threads 2 --checkpoint-every 0.5 --out study/synthetic-resnet110-4000-seed0.h5 --resume",
+        "rescli train cifar --depth 110 --no-warmup --dataset synthetic --seed 0 --iterations 4000 --precision bf16 "
+        "--backend cpu --threads 2 --checkpoint-every 0.5 --out study/synthetic-resnet110-nowarmup-4000-seed0.h5 --resume",
+    ]
+
+
+def test_words_with_spaces_are_quoted() -> None:
+    settings = Settings(data=Path("my data"))
+    line = plan([element("fig1")], settings, Path("my study"))[0].line
+    words = shlex.split(line)
+    assert words[words.index("--data") + 1] == "my data"
+    assert words[words.index("--out") + 1] == "my study/plain20-seed0.h5"
+
+
+def test_seeds_come_round_by_round_and_as_often_as_in_the_paper() -> None:
+    names = [one.name for one in plan([element("table6")], Settings(), FOLDER)]
+    assert names[:6] == [f"resnet{depth}-seed0" for depth in (20, 32, 44, 56, 110, 1202)]
+    assert names[6:] == [f"resnet110-seed{seed}" for seed in (1, 2, 3, 4)]
+    names = [one.name for one in plan([element("table6")], Settings(), FOLDER, seeds=2, first_seed=7, depths=(20, 32))]
+    assert names == ["resnet20-seed7", "resnet32-seed7", "resnet20-seed8", "resnet32-seed8"]
+
+
+def test_elements_share_runs() -> None:
+    both = plan([element("fig6-middle"), element("table6"), element("fig1")], Settings(), FOLDER)
+    assert len({one.name for one in both}) == len(both) == 12
+    assert {one.path for one in plan([element("fig1")], Settings(), FOLDER)} <= {one.path for one in both}
+
+
+def test_a_depth_that_is_not_there() -> None:
+    with pytest.raises(UsageError, match="fig1 has no net with 110 layers"):
+        plan([element("fig1")], Settings(), FOLDER, depths=(110,))
+
+
+@pytest.mark.parametrize(("scale", "iterations"), [(1.0, 64_000), (0.0625, 4_000), (1e-6, 1)])
+def test_scale(scale: float, iterations: int) -> None:
+    assert Settings(scale=scale).iterations == iterations
+    assert bool(Settings(scale=scale).marks) == (scale != 1)
+
+
+@pytest.mark.parametrize("scale", [0.0, -1.0, 1.5, float("nan")])
+def test_scales_that_make_no_sense(scale: float) -> None:
+    with pytest.raises(UsageError, match="--scale"):
+        Settings(scale=scale)
+
+
+def test_print_says_the_same(rescli: Rescli) -> None:
+    shown = rescli("reproduce", "fig1", "--print")
+    assert shown.out.splitlines() == lines("fig1")
+    assert rescli("reproduce", "fig1", "--print", "--json").document["commands"] == lines("fig1")
+    assert not Path("study").exists()
+    imagenet = rescli("reproduce", "table2", "--print")
+    assert "rescli train imagenet --model resnet34 --shortcut A --out imagenet/resnet34-A.h5 --resume" in imagenet.out
+    assert "ILSVRC" in imagenet.err
+
+
+SRUN = """#!/bin/sh
+echo "$@" >> said
+exit "$CODE"
+"""
+
+
+@pytest.mark.parametrize(("code", "requeued"), [(0, ""), (75, "requeue 12_1\n"), (1, "")])
+def test_the_array_script_runs_its_line_and_requeues(code: int, requeued: str, tmp_path: Path) -> None:
+    for name, text in (("srun", SRUN), ("scontrol", '#!/bin/sh\necho "$@" > requeued\n')):
+        (tmp_path / name).write_text(text)
+        (tmp_path / name).chmod(0o755)
+    runs = plan([element("fig1")], Settings(), Path("my study"))
+    (tmp_path / "job.sh").write_text(script(runs))
+    done = subprocess.run(
+        ["/bin/sh", "job.sh"],
+        cwd=tmp_path,
+        env={
+            **os.environ,
+            "PATH": f"{tmp_path}:{os.environ['PATH']}",
+            "CODE": str(code),
+            "SLURM_ARRAY_TASK_ID": "1",
+            "SLURM_ARRAY_JOB_ID": "12",
+        },
+        check=False,
+    )
+    assert done.returncode == code
+    assert (tmp_path / "said").read_text() == " ".join(["rescli", *runs[1].arguments()]) + "\n"
+    assert ((tmp_path / "requeued").read_text() if (tmp_path / "requeued").exists() else "") == requeued
+    assert "#SBATCH --array=0-1 " in script(runs)
+
+
+def test_places() -> None:
+    assert [one.variables for one in places(3, "auto", gpus=("2", "5"))] == [
+        {"CUDA_VISIBLE_DEVICES": gpu} for gpu in ("2", "5", "2")
+    ]
+    assert [(one.threads, one.variables) for one in places(2, "cpu", gpus=("0",), processors=5)] == [(2, {}), (2, {})]
+    assert places(1, "auto", gpus=("0", "1"))[0].variables == {}
+    assert places(2, "mine")[0].threads is None
+
+
+def test_the_same_net_of_two_elements_is_one_run() -> None:
+    often = Element(name="a", title="", where="", nets=(Net(depth=8, runs=2),))
+    once = Element(name="b", title="", where="", nets=(Net(depth=8),))
+    assert [one.seed for one in plan([once, often], Settings(), FOLDER)] == [0, 1]

@@ -1,0 +1,219 @@
+"""A study run by run: skipped, resumed, failed, stopped, shared. Real processes, which do not really train."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from rescli.engine.stopping import StopSignals
+from rescli.reproduce import runner
+from rescli.reproduce.elements import element
+from rescli.reproduce.places import Place
+from rescli.reproduce.plan import Planned, plan
+from rescli.reproduce.runner import Runner
+from rescli.reproduce.settings import Settings
+from rescli.reproduce.study import State, state_of
+from tests.cli.conftest import Rescli
+from tests.cli.processes import PATIENCE
+from tests.reproduce.conftest import Trainer
+
+SMALL = ("--dataset", "synthetic", "--scale", "0.001")
+P20, P56 = "synthetic-plain20-64-seed0", "synthetic-plain56-64-seed0"
+
+
+def planned(folder: Path) -> tuple[Planned, ...]:
+    return plan([element("fig1")], Settings(dataset="synthetic", scale=0.001), folder)
+
+
+def until(true: object) -> None:
+    end = time.monotonic() + PATIENCE
+    while not true():  # type: ignore[operator]
+        assert time.monotonic() < end, "it never came"
+        time.sleep(0.01)
+
+
+def test_runs_are_trained_once_and_skipped_then(rescli: Rescli, trainer: Trainer, tmp_path: Path) -> None:
+    first = rescli("reproduce", "fig1", *SMALL, "--out", tmp_path)
+    assert first.code == 0, first.err
+    assert "deeper plain nets have higher test error (Fig. 1, Fig. 6 left): yes" in first.out
+    assert "plain-20 11.00 %, plain-56 12.80 % (+1.80 points, n = 1)" in first.out
+    assert "64 of the paper's 64,000 iterations" in first.out.splitlines()[0]
+    assert {path.name for path in tmp_path.glob("fig1.*")} == {"fig1.svg", "fig1.pdf", "fig1.md", "fig1.json"}
+    before = (tmp_path / f"{P20}.h5").read_bytes()
+    again = rescli("reproduce", "fig1", "--out", tmp_path, "--json")  # scale and images are the study's
+    assert again.code == 0, again.err
+    assert again.document["runs"]["finished"] == [P20, P56]
+    assert again.document["elements"][0]["verdicts"][1]["answer"] == "yes"
+    assert again.err.count("finished already") == 2
+    assert (tmp_path / f"{P20}.h5").read_bytes() == before
+
+
+def test_a_failed_run_is_told_and_the_others_go_on(rescli: Rescli, trainer: Trainer, tmp_path: Path) -> None:
+    trainer(**{P20: "fail"})
+    done = rescli("reproduce", "fig1", *SMALL, "--out", tmp_path)
+    assert done.code == 1
+    assert "plain-20, seed 0: failed: it went wrong" in done.err
+    assert f"1 of 2 runs are finished, 1 failed: {P20}: it went wrong (exit code 1)" in done.err
+    assert state_of(planned(tmp_path)[1]).word == "finished"
+    assert "not there: plain-20: no finished run" in done.out
+    trainer()
+    assert rescli("reproduce", "fig1", "--out", tmp_path).code == 0
+
+
+def test_a_run_that_is_killed_has_failed_with_the_signal_named(
+    rescli: Rescli, trainer: Trainer, tmp_path: Path
+) -> None:
+    trainer(**{P20: "die"})
+    done = rescli("reproduce", "fig1", *SMALL, "--out", tmp_path)
+    assert done.code == 1
+    assert "SIGKILL" in done.err
+    assert state_of(planned(tmp_path)[0]).word == "stopped"
+
+
+@pytest.mark.parametrize(("number", "code"), [("SIGTERM", 75), ("SIGUSR1", 75), ("SIGHUP", 75), ("SIGINT", 130)])
+def test_a_signal_reaches_the_runs_and_the_same_command_goes_on(
+    number: str, code: int, rescli: Rescli, trainer: Trainer, tmp_path: Path
+) -> None:
+    trainer(**{P20: "hang", P56: "hang"})
+    run = planned(tmp_path)[0]
+
+    def stop() -> None:
+        until(lambda: state_of(run).word == "running" and run.path.exists())
+        os.kill(os.getpid(), signal.Signals[number])
+
+    thread = threading.Thread(target=stop)
+    thread.start()
+    done = rescli("reproduce", "fig1", *SMALL, "--out", tmp_path)
+    thread.join()
+    assert done.code == code
+    assert f"{number}: 0 of 2 runs are finished, the others have their checkpoints" in done.err
+    assert "Go on: rescli reproduce fig1 --dataset synthetic" in done.err
+    assert done.out == ""
+    assert state_of(run).word == "stopped"
+    trainer()
+    again = rescli("reproduce", "fig1", "--out", tmp_path)
+    assert again.code == 0, again.err
+    assert "plain-20, seed 0: goes on after iteration 32" in again.err
+
+
+def test_what_another_process_is_at_work_on_is_left_to_it(rescli: Rescli, trainer: Trainer, tmp_path: Path) -> None:
+    trainer(**{P20: "hang"})
+    run = planned(tmp_path)[0]
+    command = [sys.executable, "-m", "tests.reproduce.trainer", *run.arguments()]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL) as other:
+        until(lambda: state_of(run).word == "running" and run.path.exists())
+        done = rescli("reproduce", "fig1", *SMALL, "--out", tmp_path)
+        assert done.code == 75, done.err
+        assert "1 of 2 runs are finished, others are at work on the rest" in done.err
+        assert f"process {other.pid}" in done.err
+        waiting = threading.Timer(0.5, lambda: other.send_signal(signal.SIGTERM))
+        waiting.start()
+        trainer()
+        done = rescli("reproduce", "fig1", "--wait", "--out", tmp_path)  # takes it up where the other one has left it
+        waiting.join()
+    assert done.code == 0, done.err
+    assert "goes on after iteration 32" in done.err
+
+
+def test_two_studies_at_once_share_the_work(trainer: Trainer, tmp_path: Path) -> None:
+    runs = plan([element("fig6-left")], Settings(dataset="synthetic", scale=0.001), tmp_path, seeds=2)
+    studies = [Runner(runs, [Place()], StopSignals(), lambda _: None, wait=True) for _ in range(2)]
+    threads = [threading.Thread(target=one.carry_out) for one in studies]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    for one in studies:
+        assert {run.name for run in one.ledger.finished} == {run.name for run in runs}
+        assert not one.ledger.failed
+    assert all(state_of(run).word == "finished" for run in runs)
+
+
+def test_who_comes_second_leaves_a_run_alone(trainer: Trainer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Both found the run free: the lock decides, and the one that does not get it does not call that a failure."""
+    trainer(**{P20: "hang"})
+    run = planned(tmp_path)[0]
+    command = [sys.executable, "-m", "tests.reproduce.trainer", *run.arguments()]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL) as other:
+        until(lambda: state_of(run).word == "running" and run.path.exists())
+        looks = iter([State(word="missing")])
+        monkeypatch.setattr(runner, "state_of", lambda run: next(looks, None) or state_of(run))
+        ledger = Runner([run], [Place()], StopSignals(), lambda _: None).carry_out()
+        other.kill()
+    assert (ledger.failed, list(ledger.elsewhere)) == ({}, [run])
+
+
+def test_side_by_side_each_has_its_part_of_the_processor(rescli: Rescli, trainer: Trainer, tmp_path: Path) -> None:
+    done = rescli("reproduce", "fig1", *SMALL, "--out", tmp_path, "--jobs", "2", "--backend", "cpu")
+    assert done.code == 0, done.err
+    share = max(1, len(os.sched_getaffinity(0)) // 2)
+    for run in planned(tmp_path):
+        assert f"trained with {share} threads on None" in run.log.read_text()
+
+
+def test_another_scale_is_another_study(rescli: Rescli, trainer: Trainer, tmp_path: Path) -> None:
+    folder = tmp_path / "study"
+    assert rescli("reproduce", "fig1", *SMALL, "--out", folder).code == 0
+    done = rescli("reproduce", "fig1", "--dataset", "synthetic", "--scale", "0.002", "--out", folder)
+    assert done.code == 2
+    assert "is a study with --scale 0.001, not 0.002" in done.err
+    assert "--out study-0.002/" in done.err
+    assert "2 finished" in rescli("reproduce", "list", "--out", folder).out
+
+
+def test_what_makes_no_sense(rescli: Rescli, trainer: Trainer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(code: int, *words: str) -> str:
+        done = rescli("reproduce", *words, "--out", tmp_path / "s")
+        assert done.code == code, done.err
+        assert not (tmp_path / "s").exists()
+        return done.err
+
+    assert "fig9" in refused(2, "fig9")
+    assert "is not run by a study" in refused(2, "table2")
+    assert "exclude one another" in refused(2, "fig1", "--print", "--dry-run")
+    assert "CIFAR-10 was not found" in refused(3, "fig1")
+    assert "cifar100" in refused(2, "fig1", "--dataset", "cifar100")
+    assert "--data has no effect" in refused(2, "fig1", *SMALL, "--data", ".")
+    assert "no net with 21 layers" in refused(2, "fig1", *SMALL, "--depth", "21")
+    monkeypatch.setenv("RESCLI_TRAIN_CIFAR_BATCH_SIZE", "64")
+    assert "RESCLI_TRAIN_CIFAR_BATCH_SIZE would change every run" in refused(2, "fig1", *SMALL)
+
+
+def test_a_manifest_that_makes_no_sense_is_told(rescli: Rescli, trainer: Trainer, tmp_path: Path) -> None:
+    (tmp_path / "study.json").write_text('{"schema": 1}')
+    done = rescli("reproduce", "fig1", *SMALL, "--out", tmp_path)
+    assert done.code == 4
+    assert "not the manifest of a study" in done.err
+    (tmp_path / "study.json").write_text(json.dumps({"schema": 9}))
+    assert "Upgrade" in rescli("reproduce", "list", "--out", tmp_path).err
+
+
+def test_a_file_that_holds_another_run_is_never_trained_on(rescli: Rescli, trainer: Trainer, tmp_path: Path) -> None:
+    assert rescli("reproduce", "fig1", *SMALL, "--out", tmp_path).code == 0
+    shutil.copy(tmp_path / f"{P56}.h5", tmp_path / f"{P20}.h5")
+    done = rescli("reproduce", "fig1", "--out", tmp_path)
+    assert done.code == 1
+    assert "holds another run: network plain56" in done.err
+    (tmp_path / f"{P20}.h5").write_bytes(b"nothing")
+    assert "cannot be trained" in rescli("reproduce", "fig1", "--out", tmp_path).err
+
+
+def test_list_tells_how_runs_stand(rescli: Rescli, trainer: Trainer, tmp_path: Path) -> None:
+    trainer(**{P56: "fail"})
+    rescli("reproduce", "fig1", *SMALL, "--out", tmp_path)
+    found = rescli("reproduce", "list", "--out", tmp_path, "--json").document
+    states = {one["element"]: one["state"] for one in found["elements"]}
+    assert states["fig1"] == "1 finished, 1 missing"
+    assert states["fig6-left"] == "1 finished, 3 missing"
+    assert states["table6"] == "not begun"
+    assert found["not_the_papers"][0] == "64 of the paper's 64,000 iterations"
+    assert found["elements"][0]["macs"] == 3 * 128 * 64 * (40_551_040 + 125_485_696)

@@ -1,0 +1,216 @@
+"""Summaries say the same as stores: tables, figures, verdicts; and the page comes from them alone."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from rescli.analysis.collect import collect
+from rescli.analysis.figures import figure_bytes
+from rescli.analysis.gradients import Gradients
+from rescli.analysis.gradients import Layer as GradientLayer
+from rescli.analysis.points import points, weighted
+from rescli.analysis.responses import Layer, Responses
+from rescli.analysis.run import Run
+from rescli.errors import StoreError
+from rescli.reproduce.chapters import chapters
+from rescli.reproduce.codec import dumps, gradients_to_dict, responses_to_dict
+from rescli.reproduce.elements import CIFAR
+from rescli.reproduce.measuring import Layers, known
+from rescli.reproduce.page import page
+from rescli.reproduce.results import result
+from rescli.reproduce.summaries import read, summarize
+from rescli.store.header import read_header
+from tests.analysis.runs import a_run
+from tests.cli.conftest import Rescli
+
+ROOT = Path(__file__).parents[2]
+ERRORS = {(20, True): 9.4, (56, True): 12.5, (20, False): 8.75, (56, False): 6.97, (110, False): 6.5}
+
+
+def a_study(folder: Path, **recipe: int) -> Path:
+    """Two seeds of five nets, measured; 110 layers are unfinished."""
+    for (depth, plain), error in ERRORS.items():
+        for seed in (0, 1):
+            name = f"{'plain' if plain else 'resnet'}{depth}-seed{seed}"
+            done = 32_000 if depth == 110 and not recipe else None
+            values: dict[str, Any] = {"depth": depth, "plain": plain, "seed": seed, **recipe}
+            path = a_run(folder / f"{name}.h5", error=error + seed / 7, train_error=error / 3, done=done, **values)
+            if seed == 0 and not recipe and depth < 110:
+                measured_by_hand(collect([path]).runs[0])
+    return folder
+
+
+def measured_by_hand(run: Run) -> None:
+    """Responses and gradients that nobody measured, beside the store."""
+    chance = np.random.default_rng(run.recipe.depth)
+    common: dict[str, Any] = {"what": str(run.path), "label": run.label, "network": run.spec.name, "dataset": "cifar10"}
+    none = np.zeros(0)
+    found = Responses(
+        split="test",
+        images=10_000,
+        iteration=64_000,
+        precision="fp32",
+        statistics="running",
+        weights="0",
+        layers=tuple(
+            Layer(
+                point=point,
+                mean=0.1,
+                std=chance.uniform(1, 2) * (2 if run.recipe.plain else 1),
+                channel_mean=none,
+                channel_std=none,
+            )
+            for point in points(run.spec)
+        ),
+        **common,
+    )
+    norms = Gradients(
+        split="train",
+        batches=2,
+        batch_size=8,
+        iteration=64_000,
+        precision="fp32",
+        layers=tuple(
+            GradientLayer(point=point, weight=chance.uniform(1, 2, 2), output=chance.uniform(1, 2, 2), variance=1.0)
+            for point in weighted(run.spec)
+        ),
+        **common,
+    )
+    document = {
+        "store": read_header(run.path).digest,
+        "responses": responses_to_dict(found),
+        "gradients": gradients_to_dict(norms),
+    }
+    run.path.with_suffix(".measured.json").write_bytes(dumps(document))
+
+
+def layers_of(runs: tuple[Run, ...]) -> Layers:
+    each = [known(run) for run in runs]
+    return Layers(
+        responses=tuple(one for these in each for one in these.responses),
+        gradients=tuple(one for these in each for one in these.gradients),
+    )
+
+
+def test_summaries_say_what_the_stores_say(tmp_path: Path) -> None:
+    study = a_study(tmp_path / "study")
+    done = summarize([study], tmp_path / "summaries")
+    runs = collect([study]).runs
+    back = read(tmp_path / "summaries")
+
+    assert sorted(done.runs) == [run.path.stem for run in back.runs]
+    for element in CIFAR:
+        ours, theirs = result(element, runs, layers_of(runs), ()), result(element, back.runs, back.layers, ())
+        assert [one.to_dict() for one in ours.verdicts] == [one.to_dict() for one in theirs.verdicts]
+        assert ours.lacking == theirs.lacking
+        assert (ours.table is None) == (theirs.table is None)
+        assert (ours.plot is None) == (theirs.plot is None)
+        if ours.table is not None and theirs.table is not None:
+            assert (ours.table.rows, ours.table.notes) == (theirs.table.rows, theirs.table.notes)
+        if ours.plot is not None and theirs.plot is not None:
+            assert figure_bytes(ours.plot, "svg") == figure_bytes(theirs.plot, "svg")
+    answers = {
+        one.claim: one.answer for element in CIFAR for one in result(element, runs, layers_of(runs), ()).verdicts
+    }
+    assert answers["residual nets have smaller responses than their plain counterparts"] == "yes"
+    assert answers["the gradients of plain nets with BN do not vanish"] == "yes"
+
+
+def test_summaries_are_small_and_keep_no_host_path_or_weight(tmp_path: Path) -> None:
+    summarize([a_study(tmp_path / "study")], tmp_path / "summaries")
+    for path in (tmp_path / "summaries").iterdir():
+        text = path.read_text()
+        assert len(text) < 100_000, path
+        assert str(tmp_path) not in text
+        assert "command" not in text
+        assert '"host"' not in text
+
+
+def test_the_page_comes_from_summaries_alone_and_marks_what_is_small(rescli: Rescli, tmp_path: Path) -> None:
+    full, small = a_study(tmp_path / "full"), a_study(tmp_path / "small", iterations=4000)
+    for path in list(small.glob("*.h5")):
+        path.rename(path.with_name(path.name.replace("-seed", "-4000-seed")))
+    summaries, out = tmp_path / "docs" / "reproduction", tmp_path / "docs" / "reproduction.md"
+    assert rescli("reproduce", "summarize", full, small, "--out", summaries).code == 0
+    shutil.rmtree(full)
+    shutil.rmtree(small)
+    assert rescli("reproduce", "page", summaries, "--out", out).code == 0
+    text = out.read_text()
+
+    assert (
+        "| Table 6 | `rescli reproduce table6 --depth 20 --depth 56 --depth 110 --seeds 2` | ResNet-20 | 8.75 | "
+        in text
+    )
+    assert "| 8.82±0.10 (n = 2) |" in text
+    assert "## 4,000 of the paper's 64,000 iterations" in text
+    assert "--seeds 2 --scale 0.0625`" in text
+    assert "![Fig. 1: plain nets with 20 and 56 layers](reproduction/fig1.svg)" in text
+    assert "(4,000 of the paper's 64,000 iterations)](reproduction/fig1-4000.svg)" in text
+    assert "plain-20 9.47 %, plain-56 12.57 % (+3.10 points, n = 2)" in text
+    assert "stopped after 32,000 of 64,000 iterations" in text
+    assert "- ResNet-110: none of 5 runs of the paper's length." in text
+    assert "- plain-20: " not in text.partition("## What has not been run")[2]
+    assert "detection is not part of rescli yet" in text
+    for line in text.splitlines():
+        if line.startswith("!["):
+            assert (out.parent / line.rpartition("(")[2].removesuffix(")")).exists()
+    assert "4,000 of the paper" in (summaries / "fig1-4000.svg").read_text()
+    assert "of the paper" not in (summaries / "fig1.svg").read_text()
+    assert page(read(summaries), summaries, out) == text
+
+
+def test_runs_are_in_one_table(rescli: Rescli, tmp_path: Path) -> None:
+    rescli("reproduce", "summarize", a_study(tmp_path / "study"), "--out", tmp_path / "s")
+    lines = (tmp_path / "s" / "runs.csv").read_text().splitlines()
+    assert len(lines) == 11
+    assert lines[0].startswith("name,net,dataset,seed,iterations,done,status,train_error,test_error,")
+    assert lines[1].startswith("plain20-seed0,plain-20,cifar10,0,64000,64000,finished,3.13")
+
+
+def test_what_is_no_summary_is_told(rescli: Rescli, tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    assert "there are no summaries" in rescli("reproduce", "page", tmp_path / "empty").err
+    summarize([a_study(tmp_path / "study")], tmp_path / "s")
+    one = tmp_path / "s" / "plain20-seed0.json"
+    values = json.loads(one.read_bytes())
+    for wrong in (b"{", b"[]", dumps({**values, "recipe": {}, "status": None, "metrics": 3}), dumps({"schema": 1})):
+        one.write_bytes(wrong)
+        with pytest.raises(StoreError, match=r"plain20-seed0\.json: not the summary of a run"):
+            read(tmp_path / "s")
+    one.write_bytes(dumps({**values, "schema": 9}))
+    done = rescli("reproduce", "page", tmp_path / "s", "--out", tmp_path / "page.md")
+    assert (done.code, (tmp_path / "page.md").exists()) == (4, False)
+    assert rescli("reproduce", "summarize", tmp_path / "nosuch", "--out", tmp_path / "t").code == 4
+
+
+def test_what_was_measured_of_another_store_is_not_used(tmp_path: Path) -> None:
+    study = a_study(tmp_path / "study")
+    run = collect([study / "plain20-seed0.h5"]).runs[0]
+    assert known(run).responses
+    a_run(run.path, depth=20, plain=True, error=5.0)
+    assert not known(run).responses
+    run.path.with_suffix(".measured.json").write_text("{")
+    with pytest.raises(StoreError, match="not what was measured"):
+        known(run)
+
+
+def test_chapters_keep_apart_what_cannot_be_compared(tmp_path: Path) -> None:
+    a_study(tmp_path / "full")
+    a_study(tmp_path / "small", iterations=4000)
+    found = chapters(collect([tmp_path]).runs, Layers())
+    assert [(one.iterations, len(one.runs)) for one in found] == [(64_000, 10), (4_000, 10)]
+    assert found[1].results[0].title.endswith("(4,000 of the paper's 64,000 iterations)")
+
+
+@pytest.mark.skipif(not (ROOT / "docs" / "reproduction.md").exists(), reason="nothing is published yet")
+def test_the_published_page_is_what_its_summaries_say(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+    summaries, out = Path("docs/reproduction"), Path("docs/reproduction.md")
+    assert page(read(summaries), summaries, out) == out.read_text(encoding="utf-8"), os.fspath(out)
