@@ -21,7 +21,7 @@ from rescli.store.tested import Tested
 _TITLE = re.compile(r"(?P<name>\S+)(?: \((?P<forks>.*)\))?")
 _CROPS = re.compile(r"(?P<crops>center crop|10 crops) of (?P<size>\d+) from a shorter side of (?P<shorter>\d+)")
 _SCALES = re.compile(
-    r"whole images at (?P<scales>[\d, ]+?)(?P<mirrored> and mirrored)?, (?P<pooling>7x7|the whole map)"
+    r"whole images at (?P<scales>[\d, ]+?)(?P<mirrored> and mirrored)?, (?P<pooling>7x7|windows|the whole map)"
 )
 
 
@@ -137,6 +137,6 @@ def _views(words: str) -> dict[str, Any]:
         return {**nothing, "crops": count, "size": int(crops["size"]), "shorter": int(crops["shorter"])}
     if whole := _SCALES.match(words):
         scales = [int(scale) for scale in whole["scales"].split(", ")]
-        pooling = "windows" if whole["pooling"] == "7x7" else "global"
+        pooling = "global" if whole["pooling"] == "the whole map" else "windows"
         return {**nothing, "crops": 0, "scales": scales, "mirrored": bool(whole["mirrored"]), "pooling": pooling}
     return nothing

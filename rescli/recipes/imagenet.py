@@ -127,8 +127,8 @@ class ImageNetRecipe(Recipe):
             shortest=self.shortest or in_proportion(SHORTER, self.size),
             longest=(self.longest or in_proportion(LONGEST, self.size)) if self.augment else None,
             colour=(self.augment if self.colour is None else self.colour) if self.augment else None,
-            patience=rule.patience if rule and rule.drops else None,
-            least=rule.least if rule and rule.drops else None,
+            patience=rule.patience if rule else None,
+            least=rule.least if rule else None,
             drops=rule.drops if rule else None,
             bn_images=(self.bn_images or self.batch_size) if net else None,
             precise_bn=(200 if self.precise_bn is None else self.precise_bn) if net else None,
@@ -165,8 +165,6 @@ def _check_effect(recipe: ImageNetRecipe) -> None:
                 raise UsageError(
                     f"{name} is about plateaus, and milestones say when the learning rate falls", "Leave one out."
                 )
-    if recipe.drops == 0 and (recipe.patience is not None or recipe.least is not None):
-        raise UsageError("with drops = 0 no plateau counts: patience and least have no effect", "Leave them out.")
     if not recipe.augment and (recipe.longest is not None or recipe.colour is not None):
         raise UsageError("without augmentation longest and colour have no effect", "Leave them out.")
     if isinstance(spec, VggSpec) and (recipe.bn_images is not None or recipe.precise_bn is not None):

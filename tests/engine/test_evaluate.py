@@ -27,7 +27,7 @@ def test_the_figures_are_those_of_the_runs_last_evaluation(trained: Train, tmp_p
 
     result = evaluate_run(tmp_path / "run.h5", backend="cpu")
 
-    assert result.precision == precision
+    assert result.precision == record.recipe["precision"] == CpuBackend().precision(precision)
     assert result.error == record.metrics["test"]["error"][-1]
     assert result.loss == record.metrics["test"]["loss"][-1]
     assert result.images == 100

@@ -187,7 +187,7 @@ def test_other_images_are_refused(trained: Train, few_images: Dataset, monkeypat
     stop_at_2(trained)
     images = Images(255 - few_images.train.images, few_images.train.labels)
     other = Dataset(few_images.name, few_images.classes, images, few_images.test)
-    monkeypatch.setattr("rescli.engine.prepare.load", lambda name, *, data=None: other)
+    monkeypatch.setattr("rescli.engine.source.load", lambda name, *, data=None: other)
 
     with pytest.raises(DataError, match="mean image"):
         trained(small(), resume=True)
@@ -323,6 +323,7 @@ class StopsAndNotes(Stops):
 
 
 def test_a_device_without_the_runs_precision_is_refused(trained: Train, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(CpuBackend, "precision", lambda _, asked: asked)  # whatever this processor has
     with pytest.raises(StoppedEarly):
         trained(small(precision="bf16"), observer=Stops(2))
     monkeypatch.setattr(CpuBackend, "precision", lambda _, asked: "fp32")
