@@ -58,6 +58,7 @@ def test_every_option_in_a_message_is_an_option() -> None:
         return own.union(*(options(sub) for sub in getattr(command, "commands", {}).values()))
 
     others = {"--mem", "--standalone", "--nproc-per-node"}  # of batch queues and of torchrun
+    others |= {"--array", "--gpus", "--cpus-per-task", "--time", "--signal", "--requeue", "--open-mode"}  # of sbatch
     known = options(cli.command()) | others | {"--help"}
     for path in Path(cli.__file__).parent.rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text())):

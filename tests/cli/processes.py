@@ -22,6 +22,9 @@ from rescli.store.header import read_header
 PATIENCE = 60.0
 """Seconds after which something that should have happened never will."""
 
+LONG = 10 * PATIENCE
+"""The same for something that runs dozens of processes, one after the other, on a machine that others use, too."""
+
 _SERVER = multiprocessing.get_context("forkserver")
 _SERVER.set_forkserver_preload(
     ["rescli.engine.train", "rescli.engine.evaluate", "rescli.engine.dry_run", "torch._dynamo", "torch._refs"]
@@ -135,8 +138,8 @@ def call(function: Callable[..., None], *arguments: object) -> None:
     """Call a function in a process of its own, to its end."""
     process = _SERVER.Process(target=function, args=arguments)
     process.start()
-    process.join(2 * PATIENCE)
+    process.join(LONG)
     if process.is_alive():
         process.kill()
     process.join()
-    assert process.exitcode == 0
+    assert process.exitcode == 0, f"{process.exitcode} within {LONG} s"
