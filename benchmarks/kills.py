@@ -22,6 +22,7 @@ from typing import Any
 import numpy as np
 
 from rescli.errors import StoreError
+from rescli.store.problems import MissingStore
 from rescli.store.reader import read_run, verify
 from rescli.store.record import RunRecord
 
@@ -74,6 +75,8 @@ def reader(path: Path, report: Path) -> int:
             try:
                 read_run(path, tensors=False)
                 good += 1
+            except MissingStore:
+                pass  # a run that had ended was removed between the two lines above
             except StoreError as error:
                 bad.append(str(error))
             new = report.with_suffix(".new")  # replaced as a whole: this process, too, ends by SIGKILL
