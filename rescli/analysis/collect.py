@@ -115,7 +115,7 @@ def expand(nets: Iterable[str]) -> list[str]:
 def _of(source: str) -> Iterator[Path]:
     path = Path(source)
     if path.is_dir():
-        yield from (listed.path for listed in list_runs(path))
+        yield from (listed.path for listed in list_runs(path) if listed.status != "images")
     elif has_magic(source) and not path.exists():
         for name in sorted(glob(source, recursive=True)):  # noqa: PTH207 - the whole pattern, wherever it begins
             yield from _of(name)

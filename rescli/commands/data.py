@@ -11,13 +11,16 @@ import typer
 
 from rescli import console
 from rescli.commands.options import Data, Debug, Json, option
-from rescli.errors import DataError
+from rescli.errors import DataError, UsageError
 
 if TYPE_CHECKING:
     from rescli.data.read import Verification
 
 app = typer.Typer(help="Verify, fetch and pack data sets.", no_args_is_help=True)
 
+Truth = Annotated[
+    Path | None, option(help="Classes of a val/ that is not sorted into folders: NAME CLASS a line.", default="none")
+]
 Name = Annotated[str, typer.Argument(metavar="NAME", help="cifar10, cifar100 or synthetic.", show_default=False)]
 Verified = Annotated[
     str, typer.Argument(metavar="NAME", help="cifar10, cifar100, synthetic, or imagenet.", show_default=False)
@@ -30,14 +33,16 @@ def data() -> None:
 
 
 @app.command()
-def verify(name: Verified, data: Data = None, json: Json = False, debug: Debug = False) -> None:
+def verify(name: Verified, data: Data = None, truth: Truth = None, json: Json = False, debug: Debug = False) -> None:
     """Check a data set's files against their published checksums, and its images; exit 3 if anything is amiss.
 
     Of imagenet, a folder with train/ and val/ of any number of classes or a file of `rescli data pack`, every image is decoded.
     """
     if name.lower() in ("imagenet", "imagenet-1k", "imagenet1k"):
-        _verify_folder(data, json=json)
+        _verify_folder(data, truth, json=json)
         return
+    if truth is not None:
+        raise UsageError(f"{name}'s classes are in its files: --truth has no effect", "Leave it out.")
     from rescli.data.read import verify as check
 
     found = check(name, data)
@@ -57,13 +62,13 @@ def verify(name: Verified, data: Data = None, json: Json = False, debug: Debug =
         raise DataError(f"{name} in {found.root} is not whole: {wrong}", hint)
 
 
-def _verify_folder(data: Path | None, *, json: bool) -> None:
+def _verify_folder(data: Path | None, truth: Path | None, *, json: bool) -> None:
     from rescli.console.progress import watch
     from rescli.data.locate import photographs
     from rescli.engine.look import look_at
 
     root = photographs(data)
-    found = look_at(root, watch())
+    found = look_at(root, watch(), truth=truth)
     if json:
         console.emit(
             {"name": "imagenet", "root": str(root), "ok": found.ok, "splits": [asdict(one) for one in found.splits]}
@@ -127,10 +132,7 @@ def pack(
         int, option(min=32, max=8192, help="Pixels; a training image with a longer shorter side is resized to it.")
     ] = 480,
     quality: Annotated[int, option(min=1, max=100, help="Of JPEG, for images that are encoded anew.")] = 95,
-    truth: Annotated[
-        Path | None,
-        option(help="Classes of a val/ that is not sorted into folders: NAME CLASS a line.", default="none"),
-    ] = None,
+    truth: Truth = None,
     skip_damaged: Annotated[
         bool, option("--skip-damaged", help="Leave out images that cannot be decoded; they are named and counted.")
     ] = False,

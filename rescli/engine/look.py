@@ -10,7 +10,7 @@ import numpy as np
 from rescli.data.decode import decode, in_parallel, is_grey, threads
 from rescli.data.listing import Photographs, list_images, splits_of
 from rescli.engine.observer import Observer
-from rescli.errors import DataError
+from rescli.errors import DataError, UsageError
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,13 +38,20 @@ class Found:
         return not self.remarks and not any(split.damaged for split in self.splits)
 
 
-def look_at(root: Path, observer: Observer) -> Found:
+def look_at(root: Path, observer: Observer, *, truth: Path | None = None) -> Found:
     """Decode every image below `root/train` and `root/val`, or below `root` itself, or in a file of packed images.
 
-    Of packed images the checksums are compared too. Raises `DataError` where there are none.
+    Of packed images the checksums are compared too. `truth` is a file with the classes of val's images, or of `root`'s own,
+    where they lie in no folders of classes. Raises `DataError` where there are none, and `UsageError` for a `truth` of other
+    classes or without effect.
     """
     names = splits_of(root) or (root.name,)
-    listings = [list_images(root, name) for name in names]
+    if truth is not None and names == ("train",):
+        raise UsageError(f"{root} holds no val/: --truth has no effect", "Leave it out.")
+    listings: list[Photographs] = []
+    for name in names:
+        known = listings[0].classes if truth is not None and listings else None
+        listings.append(list_images(root, name, truth=truth if name != "train" else None, classes=known))
     splits = []
     observer.begin(0, sum(len(listing) for listing in listings), 1)
     done = 0

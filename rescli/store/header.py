@@ -19,7 +19,7 @@ from typing import Any
 
 from rescli.errors import StoreError
 from rescli.store.files import open_store, previous_of, read_up_to
-from rescli.store.problems import DamagedStore, ForeignFile, MissingStore
+from rescli.store.problems import DamagedStore, ForeignFile, MissingStore, PackedImages
 
 SCHEMA = 1
 HEADER_BYTES = 4096
@@ -154,7 +154,7 @@ def with_offer(error: StoreError, path: Path) -> StoreError:
 def _without_magic(path: Path, start: bytes) -> StoreError:
     """What to call a file that does not begin as a run store does."""
     if start.startswith(IMAGES_MAGIC):
-        return ForeignFile(f"{path}: holds packed images, not a run", f"Commands for images take it: --data {path}.")
+        return PackedImages(f"{path}: holds packed images, not a run", f"Commands for images take it: --data {path}.")
     if start[HEADER_BYTES:] == _HDF5_SIGNATURE and b"\nsha256 " in start[:HEADER_BYTES]:
         return DamagedStore(f"{path}: damaged in its header")  # all is there but the first line
     if any(start[at:].startswith(_HDF5_SIGNATURE) for at in (0, 512, 1024, 2048, 4096)):

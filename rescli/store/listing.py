@@ -11,6 +11,7 @@ from typing import Any
 from rescli.errors import StoreError
 from rescli.store.header import read_header
 from rescli.store.owner import Holder, holder
+from rescli.store.problems import PackedImages
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -18,7 +19,8 @@ class Listed:
     """One file of the list. `error` says why it cannot be read (then `summary` is empty), else it is empty.
 
     `status` is that of the summary, except that a run that says "running" and has no process any more is "killed", one that has
-    a process again is "running", and a file with an error is "unreadable". `holder` is the process at work on it, if any.
+    a process again is "running", a file of packed images is "images", and a file with an error "unreadable". `holder` is the
+    process at work on it, if any.
     """
 
     path: Path
@@ -54,6 +56,8 @@ def _listed(path: Path) -> Listed:
         at_work = holder(path)
         if at_work is None and summary.get("status") == "running":
             summary = read_header(path).summary  # it may have ended between the two looks: then this one says how
+    except PackedImages:
+        return Listed(path=path, summary={}, status="images")
     except StoreError as error:
         return Listed(path=path, summary={}, status="unreadable", error=error.message)
     status = str(summary.get("status", "unknown"))

@@ -29,6 +29,10 @@ class ForeignFile(StoreError):
     """The file is something else than a run store of a schema known here; it is left alone."""
 
 
+class PackedImages(ForeignFile):
+    """The file is one of `rescli data pack`: whole for all one knows, and no run."""
+
+
 class DamagedStore(StoreError):
     """The file was a run store and is truncated or damaged."""
 

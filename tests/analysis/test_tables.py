@@ -16,6 +16,7 @@ from rescli.analysis.table import Footnotes, mean_std
 from rescli.analysis.table6 import table6
 from rescli.errors import StoreError
 from tests.analysis.runs import a_run
+from tests.data.packs import folder, packed
 from tests.store.samples import damage, saved
 
 
@@ -25,6 +26,8 @@ def test_files_folders_and_patterns(tmp_path: Path) -> None:
     assert [run.path for run in collect([f"{tmp_path}/*/t*.h5", first]).runs] == [second, first]
     assert [run.path for run in collect([first, tmp_path / "a", first]).runs] == [first]
     assert expand([str(tmp_path), "cifar-resnet20"]) == [str(first), str(second), "cifar-resnet20"]
+    packed(folder(tmp_path / "images"), tmp_path / "a" / "images.h5")
+    assert [run.path for run in collect([tmp_path / "a"]).runs] == [first]
     with pytest.raises(StoreError, match="no run stores there"):
         collect([f"{tmp_path}/nosuch*.h5"])
     (tmp_path / "empty").mkdir()

@@ -271,6 +271,30 @@ def test_verify_decodes_every_image(rescli: Rescli, photographs: Path, tmp_path:
     assert rescli("data", "verify", "imagenet", "--data", str(tmp_path / "none")).code == 3
 
 
+def test_verify_takes_the_classes_of_a_flat_val_from_a_file(rescli: Rescli, photographs: Path, tmp_path: Path) -> None:
+    for folder, name in (("train/n01", "a"), ("train/n02", "b"), ("val", "x"), ("val", "y"), ("val", "z")):
+        (tmp_path / folder).mkdir(parents=True, exist_ok=True)
+        (tmp_path / folder / f"{name}.JPEG").write_bytes((photographs / "val" / "n01" / "0.JPEG").read_bytes())
+    truth = tmp_path / "truth.txt"
+    asked = ("data", "verify", "imagenet", "--data", str(tmp_path), "--json")
+    for said, each in (
+        ("x.JPEG n01\ny.JPEG n02\nz.JPEG n02\n", "1 to 2"),
+        ("x.JPEG 1\ny.JPEG 0\nz.JPEG 1\n", "1 to 2"),
+    ):
+        truth.write_text(said)
+        done = rescli(*asked, "--truth", str(truth))
+        assert (done.code, done.document["ok"], done.document["splits"][1]["each"]) == (0, True, each)
+    assert rescli(*asked).document["splits"][1]["each"] == ""
+    truth.write_text("x.JPEG n01\ny.JPEG n02\nz.JPEG n03\n")
+    strange = rescli(*asked, "--truth", str(truth))
+    assert (strange.code, "n03 is not one of the 2" in strange.err + strange.out) == (2, True)
+    truth.write_text("x.JPEG n01\n")
+    assert rescli(*asked, "--truth", str(truth)).code == 3
+    for where in (photographs, tmp_path / "train" / "n01"):
+        assert rescli("data", "verify", "imagenet", "--data", str(where), "--truth", str(truth)).code in (2, 3)
+    assert rescli("data", "verify", "cifar10", "--truth", str(truth)).code == 2
+
+
 def test_a_net_that_cannot_be_compiled_runs_as_it_is_written(
     rescli: Rescli, photographs: Path, weights: dict[str, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -11,6 +11,7 @@ from rescli.store import listing
 from rescli.store.listing import list_runs
 from rescli.store.lock import RunLock
 from rescli.store.writer import write_run
+from tests.data.packs import folder, packed
 from tests.store.samples import damage, sample
 
 
@@ -36,6 +37,12 @@ def test_each_run_with_its_status(tmp_path: Path) -> None:
     assert found[1].holder is not None
     assert "not a run store" in found[3].error
     assert "damaged in its header" in found[4].error
+
+
+def test_packed_images_are_no_broken_run(tmp_path: Path) -> None:
+    images = tmp_path / "images.h5"
+    packed(folder(tmp_path / "images"), images)
+    assert [(run.path, run.status, run.error) for run in list_runs(tmp_path)] == [(images, "images", "")]
 
 
 def test_one_file_and_an_empty_folder(tmp_path: Path) -> None:
