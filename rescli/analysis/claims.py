@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from itertools import pairwise
 
 from rescli.analysis.claims_warmup import warm_up_claims
-from rescli.analysis.degradation import caveats, degradation
+from rescli.analysis.degradation import caveats, degradation, in_points
 from rescli.analysis.gradients import VANISHED, Gradients
 from rescli.analysis.groups import Group, group
 from rescli.analysis.responses import Responses
@@ -84,7 +84,7 @@ def _overfits(groups: Sequence[Group]) -> Verdict:
                 assert deep.error is not None
                 assert other.error is not None
                 held.append(deep.error > other.error)
-                numbers.append(f"ResNet-110 {other.error:.2f} %, ResNet-1202 {deep.error:.2f} %")
+                numbers.append(in_points(other, deep, other.error, deep.error))
                 used += [deep, other]
     return Verdict(
         claim="the 1202-layer net has higher test error than the one with 110 layers",
@@ -112,7 +112,7 @@ def _smaller_than_plain(found: Sequence[Responses]) -> Verdict:
         where="Fig. 7",
         answer=answer([residual.median < plain.median for plain, residual in pairs]),
         numbers=tuple(
-            f"median std: {plain.label} {plain.median:.3f}, {residual.label} {residual.median:.3f}"
+            f"median std: {plain.label} {plain.median:.3f}, {residual.label} {residual.median:.3f} (n = 1)"
             for plain, residual in pairs
         ),
     )
@@ -126,7 +126,7 @@ def _smaller_with_depth(found: Sequence[Responses]) -> Verdict:
         where="Fig. 7",
         answer=answer([deep.median < shallow.median for shallow, deep in pairs]),
         numbers=tuple(
-            f"median std: {shallow.label} {shallow.median:.3f}, {deep.label} {deep.median:.3f}"
+            f"median std: {shallow.label} {shallow.median:.3f}, {deep.label} {deep.median:.3f} (n = 1)"
             for shallow, deep in pairs
         ),
     )
@@ -140,7 +140,7 @@ def _no_vanishing(found: Sequence[Gradients]) -> Verdict:
         answer=answer([one.healthy for one in plain]),
         numbers=tuple(
             f"{one.label}: the smallest gradient of weights ({one.smallest[0]}) is {one.smallest[1]:.2g} of the largest, "
-            f"vanished would be below {VANISHED:g}"
+            f"vanished would be below {VANISHED:g} (n = 1)"
             for one in plain
         ),
     )

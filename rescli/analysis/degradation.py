@@ -105,7 +105,7 @@ def _deeper(families: Sequence[Sequence[Group]], claim: str, where: str, error: 
             assert a is not None
             assert b is not None
             held.append(b > a if worse else b < a)
-            numbers.append(_pair(shallow, deep, a, b))
+            numbers.append(in_points(shallow, deep, a, b))
             used += [shallow, deep]
     return Verdict(claim=claim, where=where, answer=answer(held), numbers=tuple(numbers), caveats=caveats(used))
 
@@ -124,7 +124,7 @@ def _plain_against_residual(families: Sequence[Sequence[Group]]) -> Verdict:
         if plain or other is None or one.error is None or other.error is None:
             continue
         held.append(one.error < other.error)
-        numbers.append(_pair(other, one, other.error, one.error))
+        numbers.append(in_points(other, one, other.error, one.error))
         used += [one, other]
     return Verdict(
         claim="a residual net has lower test error than its plain counterpart",
@@ -140,7 +140,7 @@ def caveats(used: Iterable[Group]) -> tuple[str, ...]:
     return tuple(sorted({mark for one in used for run in one.runs for mark in run.marks()}))
 
 
-def _pair(a: Group, b: Group, of_a: float, of_b: float) -> str:
+def in_points(a: Group, b: Group, of_a: float, of_b: float) -> str:
     """Two nets and their errors: "plain-20 9.40 %, plain-56 12.50 % (+3.10 points, n = 2)"."""
     points = f"{of_b - of_a:+.2f} points, {_n(a, b)}"
     return f"{a.first.label} {of_a:.2f} %, {b.first.label} {of_b:.2f} % ({points})"

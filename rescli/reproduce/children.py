@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from rescli.errors import StoreError
 from rescli.reproduce.places import Place
 from rescli.reproduce.plan import Planned
+from rescli.store.problems import way_out, why
 
 PROGRAM = (sys.executable, "-m", "rescli")
 SAID = 2000
@@ -54,23 +55,22 @@ def begin(run: Planned, place: Place, *, new: bool) -> Child:
     """
     command = [*PROGRAM, *run.arguments(threads=place.threads if new else None)]
     try:
-        log = run.log.open("ab")
+        with run.log.open("ab", buffering=0) as log:
+            log.write(f"$ {run.line}\n".encode())
+            start = log.tell()
+            process = subprocess.Popen(
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                env={**os.environ, **place.variables},
+                start_new_session=True,
+            )
     except OSError as error:
         raise StoreError(
-            f"{run.log}: cannot be written: {error.strerror}", "Name another folder with --out."
+            f"{run.log}: cannot be written, or its process not be started: {why(error)}",
+            way_out(error) or "Name another folder with --out.",
         ) from error
-    with log:
-        log.write(f"$ {run.line}\n".encode())
-        log.flush()
-        start = log.tell()
-        process = subprocess.Popen(
-            command,
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=subprocess.STDOUT,
-            env={**os.environ, **place.variables},
-            start_new_session=True,
-        )
     return Child(run=run, place=place, process=process, began=time.monotonic(), start=start)
 
 

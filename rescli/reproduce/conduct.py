@@ -18,7 +18,7 @@ from rescli.reproduce.places import places
 from rescli.reproduce.plan import Planned
 from rescli.reproduce.runner import Ledger, Runner
 from rescli.reproduce.settings import Settings
-from rescli.reproduce.study import record
+from rescli.reproduce.study import record, state_of
 
 if TYPE_CHECKING:  # the rest is loaded when there is something to draw
     from rescli.analysis.run import Run
@@ -55,11 +55,13 @@ def conduct(order: Order, stop: StopSignals, tell: Callable[[str], None]) -> tup
     ledger = Runner(order.runs, spots, stop, tell, wait=order.wait).carry_out()
     if stop.received is not None:
         return ledger, []
-    return ledger, [conclude(one, order, stop, tell) for one in order.elements]
+    found = {one.name: _concluded(one, order, stop, tell) for one in order.elements}
+    ledger.undrawn.update({name: made for name, made in found.items() if isinstance(made, str)})
+    return ledger, [made for made in found.values() if not isinstance(made, str)]
 
 
 def check(settings: Settings) -> None:
-    """Whether the images are there, and nothing in the environment makes other runs of these. Raises a `RescliError`."""
+    """Whether images and backend are there, and nothing in the environment makes other runs. Raises a `RescliError`."""
     foreign = sorted(name for name in os.environ if name.startswith(FOREIGN))
     if foreign:
         raise UsageError(
@@ -67,6 +69,10 @@ def check(settings: Settings) -> None:
         )
     if info(settings.dataset).needs_files:
         find(settings.dataset, settings.data)
+    if settings.backend != "auto":
+        from rescli.backends.registry import choose  # it loads torch
+
+        choose(settings.backend)
 
 
 def conclude(element: Element, order: Order, stop: StopSignals, tell: Callable[[str], None]) -> Result:
@@ -85,18 +91,26 @@ def conclude(element: Element, order: Order, stop: StopSignals, tell: Callable[[
     return made
 
 
+def _concluded(element: Element, order: Order, stop: StopSignals, tell: Callable[[str], None]) -> Result | str:
+    """`conclude`, or why it could not: the other elements, and what became of the runs, are still to be told."""
+    try:
+        return conclude(element, order, stop, tell)
+    except StoreError as error:
+        tell(f"{element.where}: {error.message}")
+        return error.message
+
+
 def _runs_in(folder: Path, tell: Callable[[str], None]) -> Sequence[Run]:
     """What can be read of a study's runs; none is no error here."""
-    from rescli.analysis.collect import collect
+    from rescli.reproduce.gather import gather, told
 
     try:
-        found = collect([folder])
+        runs, skipped = gather([folder])
     except StoreError as error:
         tell(f"Nothing to draw: {error.message}")
         return ()
-    for one in found.skipped:
-        tell(f"Left out: {one.path}: {one.why}")
-    return found.runs
+    told(skipped, tell)
+    return runs
 
 
 def write(made: Result, folder: Path) -> list[Path]:
@@ -122,7 +136,7 @@ def ending(ledger: Ledger, stop: StopSignals, again: str) -> RescliError | None:
     done = f"{len(ledger.finished)} of {total} runs are finished"
     if stop.received is not None:
         kind = Interrupted if stop.received.name == "SIGINT" else StoppedEarly
-        return kind(f"{stop.received.name}: {done}, the others have their checkpoints", f"Go on: {again}")
+        return kind(f"{stop.received.name}: {done}{_left(ledger)}", f"Go on: {again}")
     if ledger.failed:
         first = next(f"{run.name}: {why}" for run, why in ledger.failed.items())
         more = f"; and {len(ledger.failed) - 1} more" if len(ledger.failed) > 1 else ""
@@ -135,4 +149,14 @@ def ending(ledger: Ledger, stop: StopSignals, again: str) -> RescliError | None:
             f"{done}, others are at work on the rest: {run.name} by {state.holder}",
             f"Ask again when it is done, or with --wait: {again}",
         )
+    for name, reason in ledger.undrawn.items():
+        return StoreError(f"{done}, but {name} was not drawn: {reason}", f"Try again: {again}")
     return None
+
+
+def _left(ledger: Ledger) -> str:
+    """Of runs that a signal kept from their end: ", 2 have checkpoints, 1 has not begun"."""
+    begun = sum(state_of(run).word != "missing" for run in ledger.stopped)
+    rest = len(ledger.stopped) - begun
+    words = [(begun, "a checkpoint" if begun == 1 else "checkpoints"), (rest, "not begun")]
+    return "".join(f", {count} {'has' if count == 1 else 'have'} {what}" for count, what in words if count)

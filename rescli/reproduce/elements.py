@@ -113,6 +113,8 @@ def element(name: str) -> Element:
     """The element called `name`. Raises `UsageError` with suggestions for an unknown name."""
     if name in ELEMENTS:
         return ELEMENTS[name]
-    near = get_close_matches(name.lower().replace(".", "").replace(" ", ""), ELEMENTS, n=3, cutoff=0.5)
+    plainly = name.lower().replace(".", "").replace(" ", "")
+    parts = [one for one in ELEMENTS if plainly and one.startswith(f"{plainly}-")]
+    near = parts or get_close_matches(plainly, ELEMENTS, n=3, cutoff=0.5)
     meant = f"Did you mean {' or '.join(near)}? " if near else ""
     raise UsageError(f"nothing in the paper is called {name!r} here", f"{meant}`rescli reproduce list` shows them all.")

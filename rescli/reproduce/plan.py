@@ -99,6 +99,18 @@ def plan(
     )
 
 
+def named(element: Element, settings: Settings, folder: Path, names: Iterable[str]) -> tuple[Planned, ...]:
+    """The runs of an element that have these names, as `plan` would plan them; what is no name of one is left out."""
+    wanted = set(names)
+    seeds = {int(seed) for name in wanted for seed in [name.rpartition("-seed")[2]] if seed.isdecimal()}
+    return tuple(
+        run
+        for seed in sorted(seeds)
+        for run in plan([element], settings, folder, seeds=1, first_seed=seed)
+        if run.name in wanted
+    )
+
+
 def chosen(element: Element, depths: Collection[int]) -> tuple[Net, ...]:
     """The nets of an element that have one of these depths; all without any. Raises `UsageError` for none."""
     nets = tuple(net for net in element.nets if not depths or net.depth in depths)

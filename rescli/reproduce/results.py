@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -108,7 +109,18 @@ def _lacking(element: Element, runs: Sequence[Run], layers: Layers) -> list[str]
             found.append(f"{net.label}: no finished run")
         elif any(what in element.shows and not paths & these for what, these in measured.items()):
             found.append(f"{net.label}: not measured")
-    return found
+    return [*found, *_not_compared(runs)]
+
+
+def _not_compared(runs: Sequence[Run]) -> list[str]:
+    """Runs that stand apart because they were computed in another precision than most; verdicts compare like with like."""
+    counts = Counter(run.recipe.precision for run in runs if run.finished)
+    usual = max(counts, key=lambda name: counts[name], default="")
+    return [
+        f"{run.label}, seed {run.recipe.seed}: not compared, computed in {run.recipe.precision} and most others in {usual}"
+        for run in runs
+        if run.finished and run.recipe.precision != usual
+    ]
 
 
 def _measured_on(runs: Sequence[Run], layers: Layers) -> Layers:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from rescli.engine.stopping import StopSignals
+from rescli.errors import StoreError
 from rescli.reproduce.children import Child, begin, died
 from rescli.reproduce.places import Place
 from rescli.reproduce.plan import Planned
@@ -29,6 +30,8 @@ class Ledger:
     elsewhere: dict[Planned, State] = field(default_factory=dict)
     stopped: list[Planned] = field(default_factory=list)
     """What a signal kept from its end, or from its beginning."""
+    undrawn: dict[str, str] = field(default_factory=dict)
+    """Elements whose figure or table could not be written, with the reason."""
 
     def to_dict(self) -> dict[str, Any]:
         """As a JSON document."""
@@ -37,6 +40,7 @@ class Ledger:
             "failed": {run.name: why for run, why in self.failed.items()},
             "elsewhere": {run.name: str(state.holder) for run, state in self.elsewhere.items()},
             "stopped": [run.name for run in self.stopped],
+            "not_drawn": self.undrawn,
         }
 
 
@@ -89,9 +93,16 @@ class Runner:
                 self._close(run, f"cannot be trained: {state.error}")
                 self.ledger.failed[run] = state.error
             elif self._free and not (state.holder and (state.holder.alive or run in self._lost)):
-                place = self._free.pop(0)
+                place = self._free[0]
+                try:
+                    child = begin(run, place, new=state.word == "missing")
+                except StoreError as error:  # the others may have more luck
+                    self._close(run, f"cannot be trained: {error.message}")
+                    self.ledger.failed[run] = error.message
+                    continue
+                self._free.remove(place)
                 self._open.remove(run)
-                self._children.append(begin(run, place, new=state.word == "missing"))
+                self._children.append(child)
                 goes_on = f"goes on after iteration {state.iteration:,}" if state.iteration else "begins"
                 self._tell(f"{run.title}: {goes_on}{_where(place)}, says more in {run.log}")
 

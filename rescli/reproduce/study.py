@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -82,19 +83,31 @@ def known_settings(folder: Path) -> dict[str, Any]:
     return {} if found is None else {name: found[name] for name in FIXED}
 
 
+def asked_before(folder: Path) -> dict[str, list[str]]:
+    """The names of all runs that commands have asked for, by element; empty where there is no study yet."""
+    found = read_manifest(folder)
+    return {} if found is None else dict(found["elements"])
+
+
 def settle(folder: Path, given: Mapping[str, Any], **rest: Any) -> Settings:
     """The study's settings: what was `given` on purpose, else what its manifest says, else the paper's.
 
     Raises `UsageError` where the two disagree: runs of one study can be compared.
     """
     known = known_settings(folder)
+    asked = dict(given)
     for name, value in given.items():
-        if name in known and known[name] != value:
-            raise UsageError(
-                f"{folder} is a study with --{name} {_plain(known[name])}, not {_plain(value)}",
-                f"Leave --{name} out to go on with it, or begin another study: --out {folder.name}-{_plain(value)}/.",
-            )
-    return Settings(**{**known, **given}, **rest)
+        if name not in known or known[name] == value:
+            continue
+        if name == "scale" and Settings(scale=value).iterations == Settings(scale=known[name]).iterations:
+            asked[name] = known[name]  # the same runs, written with other digits
+            continue
+        other = folder.absolute().with_name(f"{folder.absolute().name}-{_plain(value)}")
+        raise UsageError(
+            f"{folder} is a study with --{name} {_plain(known[name])}, not {_plain(value)}",
+            f"Leave --{name} out to go on with it, or begin another study: --out {shlex.quote(str(other))}.",
+        )
+    return Settings(**{**known, **asked}, **rest)
 
 
 def record(folder: Path, settings: Settings, asked: Mapping[str, Sequence[str]]) -> None:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from rescli.analysis.collect import collect, only_cifar
+from rescli.analysis.collect import only_cifar
 from rescli.analysis.figures import figure_bytes
 from rescli.analysis.gradients import Gradients
 from rescli.analysis.responses import Responses
@@ -26,7 +26,9 @@ from rescli.reproduce.codec import (
     run_from_dict,
     run_to_dict,
 )
+from rescli.reproduce.gather import gather, told
 from rescli.reproduce.measuring import Layers, known, layers_from_dict
+from rescli.reproduce.study import MANIFEST
 from rescli.store.replace import install
 
 TABLE = "runs.csv"
@@ -57,20 +59,21 @@ def summarize(studies: Sequence[Path], out: Path, tell: Callable[[str], None] = 
     """Write a summary of every run of these studies, a table of all summaries in `out`, and their figures.
 
     Summaries of other studies in `out` stay. Raises `StoreError` where there is no run or nothing can be written, and
-    `UsageError` for two runs of one name.
+    `UsageError` for two runs of one name, and where `out` is a study itself.
     """
-    found = collect(studies, refuse=only_cifar)
-    done = Done(skipped=[one.to_dict() for one in found.skipped])
-    for one in found.skipped:
-        tell(f"Skipped {one.path}: {one.why}")
-    names = [run.path.stem for run in found.runs]
+    if (out / MANIFEST).exists():
+        raise UsageError(f"{out} is a study: summaries are no part of it", "Name a folder of their own with --out.")
+    runs, skipped = gather(studies, only_cifar)
+    done = Done(skipped=[one.to_dict() for one in skipped])
+    told(skipped, tell)
+    names = [run.path.stem for run in runs]
     if twice := sorted({name for name in names if names.count(name) > 1}):
         raise UsageError(f"two of these runs are called {twice[0]}", "Name one of their studies.")
     try:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise StoreError(f"{out}: cannot be made: {error.strerror}", "Name another folder with --out.") from error
-    for run in found.runs:
+    for run in runs:
         install(out / f"{run.path.stem}.json", dumps(document(run, _known(run, tell))), keep=None)
         done.runs.append(run.path.stem)
     everything = read(out)

@@ -10,6 +10,7 @@ from rescli.analysis.responses import Responses
 from rescli.analysis.run import Run
 from rescli.analysis.table import Footnotes, Table, spread
 from rescli.analysis.table6 import forks_line, paper_error
+from rescli.recipes.cifar import CifarRecipe
 
 
 def error_table(runs: Sequence[Run], title: str) -> Table:
@@ -22,7 +23,7 @@ def error_table(runs: Sequence[Run], title: str) -> Table:
         marks = sorted({mark for run in one.runs for mark in run.marks()})
         rows.append(
             (
-                first.label,
+                _label(first),
                 str(len(one.runs)),
                 spread(one.train_errors),
                 spread(one.errors),
@@ -50,6 +51,12 @@ def error_table(runs: Sequence[Run], title: str) -> Table:
         ),
         right=(1, 2, 3, 4),
     )
+
+
+def _label(run: Run) -> str:
+    """As `Net.label`: the net of footnote 5 without its rule is another row of the warm-up's table."""
+    usual = CifarRecipe(depth=run.recipe.depth, plain=run.recipe.plain).warms_up
+    return run.label + (" without warm-up" if usual and not run.recipe.warms_up else "")
 
 
 def response_table(found: Sequence[Responses], title: str) -> Table:

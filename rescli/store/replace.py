@@ -69,10 +69,10 @@ def _old_one_stays(target: Path, new: Path) -> Iterator[None]:
         if not isinstance(error, OSError | MemoryError):
             raise
         try:
-            left = f"the last good store ({read_header(target).generation}) stays"
+            left = f"; the last good store ({read_header(target).generation}) stays"
         except StoreError:
-            left = "there is no earlier store"
-        raise StoreError(f"{target}: could not be written: {why(error)}; {left}", way_out(error)) from error
+            left = "; there is no earlier store" if target.suffix == ".h5" else ""
+        raise StoreError(f"{target}: could not be written: {why(error)}{left}", way_out(error)) from error
 
 
 def temporary(path: Path) -> Path:

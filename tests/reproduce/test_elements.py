@@ -71,3 +71,6 @@ def test_a_mistyped_name_is_answered() -> None:
     with pytest.raises(UsageError, match="fig6") as caught:
         element("Fig. 6 left")
     assert "fig6-left" in caught.value.hint
+    with pytest.raises(UsageError) as caught:
+        element("Fig. 6")
+    assert caught.value.hint.startswith("Did you mean fig6-left or fig6-middle or fig6-right?")

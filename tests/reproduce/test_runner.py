@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from rescli.engine.stopping import StopSignals
+from rescli.recipes.cifar import CifarRecipe
 from rescli.reproduce import runner
 from rescli.reproduce.elements import element
 from rescli.reproduce.places import Place
@@ -22,9 +23,11 @@ from rescli.reproduce.plan import Planned, plan
 from rescli.reproduce.runner import Runner
 from rescli.reproduce.settings import Settings
 from rescli.reproduce.study import State, state_of
+from rescli.store.writer import write_run
 from tests.cli.conftest import Rescli
 from tests.cli.processes import PATIENCE
 from tests.reproduce.conftest import Trainer
+from tests.reproduce.trainer import a_record
 
 SMALL = ("--dataset", "synthetic", "--scale", "0.001")
 P20, P56 = "synthetic-plain20-64-seed0", "synthetic-plain56-64-seed0"
@@ -69,6 +72,57 @@ def test_a_failed_run_is_told_and_the_others_go_on(rescli: Rescli, trainer: Trai
     assert rescli("reproduce", "fig1", "--out", tmp_path).code == 0
 
 
+def test_a_run_that_cannot_begin_is_told_and_the_others_go_on(rescli: Rescli, trainer: Trainer, tmp_path: Path) -> None:
+    (tmp_path / f"{P20}.log").mkdir()
+    done = rescli("reproduce", "fig1", *SMALL, "--out", tmp_path)
+    assert done.code == 1
+    assert f"1 of 2 runs are finished, 1 failed: {P20}: {tmp_path / P20}.log: cannot be written" in done.err
+    assert state_of(planned(tmp_path)[1]).word == "finished"
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no full device here")
+def test_a_log_on_a_full_disk_is_no_bug(rescli: Rescli, trainer: Trainer, tmp_path: Path) -> None:
+    (tmp_path / f"{P20}.log").symlink_to("/dev/full")
+    done = rescli("reproduce", "fig1", *SMALL, "--out", tmp_path)
+    assert (done.code, "No space left on device" in done.err, "bug" in done.err) == (1, True, False)
+
+
+def test_a_figure_that_cannot_be_written_hides_no_run_and_no_other_element(
+    rescli: Rescli, trainer: Trainer, tmp_path: Path
+) -> None:
+    (tmp_path / "fig1.md").mkdir()
+    done = rescli("reproduce", "fig1", "gradients", *SMALL, "--depth", "20", "--out", tmp_path)
+    assert done.code == 4
+    assert "2 of 2 runs are finished, but fig1 was not drawn" in done.err
+    assert (tmp_path / "gradients.md").exists()
+
+
+def test_a_copy_of_a_run_is_no_second_seed(rescli: Rescli, trainer: Trainer, tmp_path: Path) -> None:
+    assert rescli("reproduce", "fig1", *SMALL, "--out", tmp_path).code == 0
+    shutil.copy(tmp_path / f"{P20}.h5", tmp_path / "a copy.h5")
+    (tmp_path / "old").mkdir()
+    shutil.copy(tmp_path / f"{P20}.h5", tmp_path / "old" / "another.h5")
+    done = rescli("reproduce", "fig1", "--out", tmp_path)
+    assert "(+1.80 points, n = 1)" in done.out
+    assert f"a copy.h5: the same recipe and seed as {tmp_path / P20}.h5" in done.err
+    assert "another.h5" not in done.err
+    summaries = tmp_path / "summaries"
+    assert rescli("reproduce", "summarize", tmp_path, "--out", summaries).code == 0
+    assert {path.stem for path in summaries.glob("*.json")} == {P20, P56}
+    refused = rescli("reproduce", "summarize", tmp_path, "--out", tmp_path)
+    assert (refused.code, (tmp_path / f"{P20}.json").exists()) == (2, False)
+
+
+def test_runs_in_another_precision_are_said_not_to_be_compared(
+    rescli: Rescli, trainer: Trainer, tmp_path: Path
+) -> None:
+    assert rescli("reproduce", "fig6-left", *SMALL, "--out", tmp_path).code == 0
+    recipe = CifarRecipe(depth=32, plain=True, dataset="synthetic", iterations=64, precision="bf16").resolved()
+    write_run(tmp_path / "synthetic-plain32-64-seed0.h5", a_record(recipe, 64, "finished"))
+    done = rescli("reproduce", "fig6-left", "--out", tmp_path)
+    assert "plain-32, seed 0: not compared, computed in bf16 and most others in fp32" in done.out
+
+
 def test_a_run_that_is_killed_has_failed_with_the_signal_named(
     rescli: Rescli, trainer: Trainer, tmp_path: Path
 ) -> None:
@@ -95,7 +149,7 @@ def test_a_signal_reaches_the_runs_and_the_same_command_goes_on(
     done = rescli("reproduce", "fig1", *SMALL, "--out", tmp_path)
     thread.join()
     assert done.code == code
-    assert f"{number}: 0 of 2 runs are finished, the others have their checkpoints" in done.err
+    assert f"{number}: 0 of 2 runs are finished, 1 has a checkpoint, 1 has not begun" in done.err
     assert "Go on: rescli reproduce fig1 --dataset synthetic" in done.err
     assert done.out == ""
     assert state_of(run).word == "stopped"
@@ -166,7 +220,9 @@ def test_another_scale_is_another_study(rescli: Rescli, trainer: Trainer, tmp_pa
     done = rescli("reproduce", "fig1", "--dataset", "synthetic", "--scale", "0.002", "--out", folder)
     assert done.code == 2
     assert "is a study with --scale 0.001, not 0.002" in done.err
-    assert "--out study-0.002/" in done.err
+    assert f"--out {tmp_path / 'study-0.002'}." in done.err
+    same = rescli("reproduce", "list", "--scale", "0.0010000001", "--out", folder)
+    assert same.code == 0, same.err  # 64 iterations, too
     assert "2 finished" in rescli("reproduce", "list", "--out", folder).out
 
 
@@ -184,6 +240,8 @@ def test_what_makes_no_sense(rescli: Rescli, trainer: Trainer, tmp_path: Path, m
     assert "cifar100" in refused(2, "fig1", "--dataset", "cifar100")
     assert "--data has no effect" in refused(2, "fig1", *SMALL, "--data", ".")
     assert "no net with 21 layers" in refused(2, "fig1", *SMALL, "--depth", "21")
+    assert "there is no backend 'cudda'; did you mean 'cuda'?" in refused(5, "fig1", *SMALL, "--backend", "cudda")
+    assert "is a folder" in refused(2, "fig1", *SMALL, "--slurm", ".")
     monkeypatch.setenv("RESCLI_TRAIN_CIFAR_BATCH_SIZE", "64")
     assert "RESCLI_TRAIN_CIFAR_BATCH_SIZE would change every run" in refused(2, "fig1", *SMALL)
 
@@ -216,4 +274,8 @@ def test_list_tells_how_runs_stand(rescli: Rescli, trainer: Trainer, tmp_path: P
     assert states["fig6-left"] == "1 finished, 3 missing"
     assert states["table6"] == "not begun"
     assert found["not_the_papers"][0] == "64 of the paper's 64,000 iterations"
+    rescli("reproduce", "fig1", "--seed", "5", "--seeds", "1", "--depth", "20", "--out", tmp_path)
+    more = rescli("reproduce", "list", "--out", tmp_path, "--json").document["elements"][0]
+    assert more["state"] == "2 finished, 1 missing"
+    assert [run["name"] for run in more["runs"]][2] == "synthetic-plain20-64-seed5"
     assert found["elements"][0]["macs"] == 3 * 128 * 64 * (40_551_040 + 125_485_696)

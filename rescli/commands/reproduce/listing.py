@@ -27,10 +27,11 @@ def list_(
     does not run have their commands in --json, and `rescli reproduce ELEMENT --print` prints them.
     """
     from rescli.reproduce.elements import ELEMENTS
-    from rescli.reproduce.study import settle
+    from rescli.reproduce.study import asked_before, settle
 
     settings = settle(out, given(dataset=dataset, scale=scale))
-    documents = [_document(one, settings, out) for one in ELEMENTS.values()]
+    asked = asked_before(out)
+    documents = [_document(one, settings, out, asked.get(one.name, ())) for one in ELEMENTS.values()]
     claims: dict[str, list[str]] = {}
     for one in ELEMENTS.values():
         for claim in one.claims:
@@ -50,7 +51,7 @@ def list_(
     for mark in settings.marks:
         console.say(f"{out}: {mark}")
     console.table(
-        ["element", "where", "what", "runs", "cost", "state"],
+        ["element", "where", "what", "runs", "multiply-adds", "state"],
         [
             (
                 one["element"],
@@ -68,11 +69,14 @@ def list_(
     console.table(["claim", "judged by"], [(claim, ", ".join(names)) for claim, names in claims.items()])
 
 
-def _document(element: Element, settings: Settings, folder: Path) -> dict[str, Any]:
-    from rescli.reproduce.plan import plan
+def _document(element: Element, settings: Settings, folder: Path, asked: Sequence[str]) -> dict[str, Any]:
+    """`asked`: names of runs that commands have asked for, which may be more than the paper has."""
+    from rescli.reproduce.plan import named, plan
     from rescli.reproduce.study import state_of
 
-    runs = plan([element], settings, folder) if element.runnable else ()
+    papers = plan([element], settings, folder) if element.runnable else ()
+    more = named(element, settings, folder, asked) if element.runnable else ()
+    runs = tuple(dict.fromkeys((*papers, *more)))
     states = [state_of(run) for run in runs]
     return {
         "element": element.name,

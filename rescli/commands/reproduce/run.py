@@ -93,34 +93,52 @@ def run(
     wanted = {one: plan([one], settings, out, seeds=seeds, first_seed=seed, depths=depth or ()) for one in elements}
     order = Order(elements=wanted, settings=settings, folder=out, jobs=jobs, wait=wait)
     if print:
-        _print(elements, [one.line for one in order.runs], json=json)
+        _print(elements, [one.line for one in order.runs], then=_command(), json=json)
     elif slurm is not None:
-        _write_script(slurm, script(order.runs), len(order.runs), json=json)
+        _write_script(slurm, script(order.runs), len(order.runs), then=_command(), json=json)
     elif dry_run:
         _estimate(order, json=json)
     else:
         _carry_out(order, json=json)
 
 
-def _print(elements: list[Element], lines: list[str], *, json: bool) -> None:
+def _command() -> str:
+    """What was typed, without what made it print or write a script: it draws, and trains what is not finished."""
+    words = sys.argv[1:]
+    kept = []
+    for number, word in enumerate(words):
+        value_of_slurm = number > 0 and words[number - 1] == "--slurm"
+        if word not in ("--print", "--slurm", "--json") and not word.startswith("--slurm=") and not value_of_slurm:
+            kept.append(word)
+    return shlex.join(["rescli", *kept])
+
+
+def _print(elements: list[Element], lines: list[str], *, json: bool, then: str = "") -> None:
+    """`then` is the command that draws what these lines have found, where there is one."""
     if json:
-        console.emit({"elements": [one.name for one in elements], "commands": lines})
+        console.emit({"elements": [one.name for one in elements], "commands": lines, "then": then or None})
         return
     for line in lines:
         console.say(line)
     for one in elements:
         if one.why:
             console.note(f"{one.name}: {one.why}")
+    if then:
+        console.note(f"When they have ended, this draws: {then}")
 
 
-def _write_script(path: Path, text: str, runs: int, *, json: bool) -> None:
+def _write_script(path: Path, text: str, runs: int, *, then: str, json: bool) -> None:
+    """`then` is the command that draws what the runs of the script have found."""
     from rescli.store.replace import install
 
+    if not path.name or path.is_dir():
+        raise UsageError(f"--slurm {path}: is a folder", "Name the file of the script: --slurm study.sh.")
     install(path, text.encode(), keep=None)
     if json:
-        console.emit({"script": str(path), "runs": runs})
+        console.emit({"script": str(path), "runs": runs, "then": then})
     else:
-        console.say(f"{path}: an array of {runs} runs. Next: sbatch {path}")
+        console.say(f"{path}: an array of {runs} runs. Next: sbatch {shlex.quote(str(path))}")
+        console.note(f"When its jobs have ended, this draws: {then}")
 
 
 def _estimate(order: Order, *, json: bool) -> None:

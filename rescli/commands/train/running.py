@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import shlex
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -184,4 +185,4 @@ def _tell(outcome: Outcome, *, json: bool) -> None:
         console.say(f"{outcome.path} is finished already: {outcome.sentence()}")
     else:
         console.say(f"{outcome.path}: {outcome.sentence()} in {console.duration(outcome.seconds)}")
-        console.note(f"Next: rescli eval {outcome.path}")
+        console.note(f"Next: rescli eval {shlex.quote(str(outcome.path))}")

@@ -1,0 +1,53 @@
+"""The runs in the folders of studies, each seed of a recipe once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from rescli.analysis.collect import Refuse, Skipped, collect
+from rescli.analysis.run import Run
+from rescli.errors import StoreError
+from rescli.reproduce.element import Net
+from rescli.reproduce.plan import name_of
+
+
+def gather(studies: Iterable[Path], refuse: Refuse = lambda _: None) -> tuple[tuple[Run, ...], tuple[Skipped, ...]]:
+    """The run stores directly in these folders, and what was left out, with the reason.
+
+    A copy of a run is no second seed: of several stores with one recipe and seed the one with the planned name counts, else the
+    first. Raises `StoreError` for a folder without stores, and where nothing is left.
+    """
+    paths: list[Path] = []
+    for study in studies:
+        these = sorted(study.glob("*.h5")) if study.is_dir() else [study]
+        if not these:
+            raise StoreError(f"{study}: no run stores there", "`rescli runs list DIR` shows the runs in a folder.")
+        paths += these
+    found = collect(paths, refuse=refuse)
+    chosen: dict[Any, Run] = {}
+    skipped = list(found.skipped)
+    for run in sorted(found.runs, key=lambda run: run.path.stem != _planned(run)):
+        first = chosen.setdefault((run.experiment(), run.recipe.seed), run)
+        if first is not run:
+            skipped.append(Skipped(path=run.path, why=f"the same recipe and seed as {first.path}"))
+    kept = set(map(id, chosen.values()))
+    return tuple(run for run in found.runs if id(run) in kept), tuple(skipped)
+
+
+def _planned(run: Run) -> str:
+    """What a study calls a run of this recipe."""
+    recipe: Any = run.recipe
+    if run.imagenet:
+        return ""
+    usual = Net(depth=recipe.depth, plain=recipe.plain)
+    net = usual if usual.is_of(recipe) else replace(usual, warmup=False)
+    return name_of(net, recipe.seed, dataset=recipe.dataset, iterations=recipe.iterations)
+
+
+def told(skipped: Iterable[Skipped], tell: Callable[[str], None]) -> None:
+    """A line for each."""
+    for one in skipped:
+        tell(f"Left out: {one.path}: {one.why}")
