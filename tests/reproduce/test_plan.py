@@ -90,6 +90,9 @@ def test_print_says_the_same(rescli: Rescli) -> None:
     imagenet = rescli("reproduce", "table2", "--print")
     assert "rescli train imagenet --model resnet34 --shortcut A --out imagenet/resnet34-A.h5 --resume" in imagenet.out
     assert "ILSVRC" in imagenet.err
+    both = rescli("reproduce", "table2", "fig1", "--print")
+    assert both.out.splitlines() == [*lines("fig1"), *imagenet.out.splitlines()]
+    assert "this draws: rescli" in shown.err
 
 
 SRUN = """#!/bin/sh

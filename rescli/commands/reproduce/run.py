@@ -76,8 +76,10 @@ def run(
     from rescli.reproduce.study import settle
 
     elements = list(dict.fromkeys(element(name) for name in names))
-    if print and not any(one.runnable for one in elements):
-        _print(elements, [line for one in elements for line in one.commands], json=json)
+    elsewhere = [one for one in elements if print and not one.runnable]
+    commands = [line for one in elsewhere for line in one.commands]
+    if len(elsewhere) == len(elements):
+        _print(elements, commands, json=json)
         return
     settings = settle(
         out,
@@ -90,10 +92,15 @@ def run(
     from rescli.reproduce.conduct import Order
     from rescli.reproduce.plan import plan, script
 
-    wanted = {one: plan([one], settings, out, seeds=seeds, first_seed=seed, depths=depth or ()) for one in elements}
+    wanted = {
+        one: plan([one], settings, out, seeds=seeds, first_seed=seed, depths=depth or ())
+        for one in elements
+        if one not in elsewhere
+    }
     order = Order(elements=wanted, settings=settings, folder=out, jobs=jobs, wait=wait)
     if print:
-        _print(elements, [one.line for one in order.runs], then=_command(), json=json)
+        lines = [*(one.line for one in order.runs), *commands]
+        _print(elements, lines, then="" if elsewhere else _command(), json=json)
     elif slurm is not None:
         _write_script(slurm, script(order.runs), len(order.runs), then=_command(), json=json)
     elif dry_run:
