@@ -24,7 +24,7 @@ def warm_up_claims(runs: Sequence[Run]) -> list[Verdict]:
 
 
 def _ends(runs: Iterable[Run]) -> Verdict:
-    """Residual nets: about 400 of 64k iterations, "about" is at most twice that. A finished run that never got there is a no."""
+    """Residual nets: about 400 of 64k iterations, "about" is at most twice that. A finished run that never got there: no."""
     warm = [
         run
         for run in runs
