@@ -21,8 +21,9 @@ worst=0
 part() {
     left=$((end - $(date +%s)))
     [ "$left" -gt 0 ] || { worst=75; return; }
-    timeout --preserve-status --signal=TERM "$left" $rescli reproduce "$@" --out "$study"
+    timeout --foreground --preserve-status --signal=TERM "$left" $rescli reproduce "$@" --out "$study"
     code=$?
+    [ "$code" -ne 143 ] || code=75  # the signal came before rescli could hear it
     [ "$code" -le "$worst" ] || worst=$code
 }
 
