@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from rescli.errors import StoreError
 from rescli.reproduce.places import Place
 from rescli.reproduce.plan import Planned
+from rescli.store.lock import IN_USE
 from rescli.store.problems import way_out, why
 
 PROGRAM = (sys.executable, "-m", "rescli")
@@ -46,6 +47,10 @@ class Child:
                 if line.startswith(label):
                     return line.removeprefix(label)
         return lines[-1] if lines else ""
+
+    def locked_out(self) -> bool:
+        """Whether it ended because another process had the lock of the run."""
+        return self.last_words().startswith(f"{self.run.path}: {IN_USE}")
 
 
 def begin(run: Planned, place: Place, *, new: bool) -> Child:

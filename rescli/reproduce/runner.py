@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -17,6 +18,8 @@ from rescli.reproduce.study import State, state_of
 TICK = 0.2
 EVERY = 60.0
 """Seconds between two lines on runs in progress."""
+TRIES = 5
+"""How often a run may be found locked by a process that does not say who it is."""
 
 Tell = Callable[[str], None]
 
@@ -56,8 +59,8 @@ class Runner:
         self._free = list(places)
         self._stop, self._tell, self._wait = stop, tell, wait
         self._children: list[Child] = []
-        self._lost: set[Planned] = set()
-        """Runs that another process was quicker to begin."""
+        self._lost: Counter[Planned] = Counter()
+        """Runs that another process was quicker to begin, with how often."""
         self._said = time.monotonic()
 
     def carry_out(self) -> Ledger:
@@ -126,10 +129,11 @@ class Runner:
             elif self._stop.received is not None and (code in (75, 130) or code < 0):
                 self._open.append(run)
                 self._tell(f"{run.title}: stopped after iteration {state.iteration:,}")
-            elif state.at_work:  # another process was quicker
-                self._lost.add(run)
+            elif state.at_work or (child.locked_out() and self._lost[run] < TRIES):
+                # Another process was quicker: it has the lock, and may say who it is a moment later.
+                self._lost[run] += 1
                 self._open.append(run)
-                self._tell(f"{run.title}: {state.holder} is at work on it")
+                self._tell(f"{run.title}: {state.holder or 'another process'} is at work on it")
             elif code in (75, 130):  # told to stop by somebody else: that one knows why
                 self.ledger.stopped.append(run)
                 self._tell(f"{run.title}: {child.last_words()}")

@@ -12,7 +12,10 @@ from rescli.store.files import LOCK, beside, real
 from rescli.store.owner import Holder, announce, holder, last_holder, retract
 from rescli.store.problems import way_out, why
 
-__all__ = ["Holder", "RunLock", "holder"]
+__all__ = ["IN_USE", "Holder", "RunLock", "holder"]
+
+IN_USE = "in use by"
+"""How the error begins, behind the path, of who comes second."""
 
 
 class RunLock:
@@ -67,6 +70,6 @@ class RunLock:
     def _in_use(self) -> StoreError:
         who = holder(self._target) or last_holder(self._target)
         return StoreError(
-            f"{self.path}: in use by {who or 'another process'}",
+            f"{self.path}: {IN_USE} {who or 'another process'}",
             "Wait until it ends, stop it (it writes a checkpoint first), or give another path with --out.",
         )

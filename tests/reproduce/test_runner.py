@@ -13,6 +13,7 @@ import time
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 
 from rescli.engine.stopping import StopSignals
 from rescli.recipes.cifar import CifarRecipe
@@ -204,6 +205,28 @@ def test_who_comes_second_leaves_a_run_alone(trainer: Trainer, tmp_path: Path, m
         ledger = Runner([run], [Place()], StopSignals(), lambda _: None).carry_out()
         other.kill()
     assert (ledger.failed, list(ledger.elsewhere)) == ({}, [run])
+
+
+@pytest.mark.parametrize("gives_back", [True, False])
+def test_a_lock_whose_holder_has_not_said_who_it_is(trainer: Trainer, tmp_path: Path, gives_back: bool) -> None:
+    """Between taking the lock and saying so a process is nobody; one that never says so is a failure, not for ever a race."""
+    run = planned(tmp_path)[0]
+    other = FileLock(tmp_path / f"{P20}.h5.lock", thread_local=False)
+    other.acquire()
+    lines: list[str] = []
+
+    def tell(line: str) -> None:
+        lines.append(line)
+        if gives_back and line.endswith("another process is at work on it"):
+            other.release()
+
+    ledger = Runner([run], [Place()], StopSignals(), tell).carry_out()
+    other.release()
+    if gives_back:
+        assert (ledger.finished, ledger.failed) == ([run], {})
+    else:
+        assert ledger.failed == {run: f"{run.path}: in use by another process (exit code 4)"}
+        assert sum(line.endswith("is at work on it") for line in lines) == runner.TRIES
 
 
 def test_side_by_side_each_has_its_part_of_the_processor(rescli: Rescli, trainer: Trainer, tmp_path: Path) -> None:
