@@ -5,6 +5,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 DEMO   ?= demo
+JOBS   ?= 2
 
 .PHONY: help setup demo test test-long test-gpu lint types check docs kills bench clean
 .DEFAULT_GOAL := help
@@ -25,8 +26,9 @@ $(READY): pyproject.toml
 demo: $(READY)  ## train, evaluate and look at a small net: on CIFAR-10 if it is found, else on the built-in images
 	@PATH="$(abspath $(BIN)):$$PATH" sh tools/demo.sh $(DEMO)
 
-test: $(READY)  ## the test suite
-	$(BIN)/python -m pytest
+# By whole files, for what a file has trained is shared by its tests. A third of the time each test waits for processes to begin.
+test: $(READY)  ## the test suite, two files at a time (JOBS=2)
+	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile
 
 test-long: $(READY)  ## the tests that take minutes, too
 	$(BIN)/python -m pytest -m "long or not long"

@@ -19,7 +19,7 @@ from pathlib import Path
 from rescli.errors import StoreError
 from rescli.store.header import read_header
 
-PATIENCE = 60.0
+PATIENCE = 180.0
 """Seconds after which something that should have happened never will."""
 
 LONG = 10 * PATIENCE
