@@ -26,7 +26,7 @@ $(READY): pyproject.toml
 demo: $(READY)  ## train, evaluate and look at a small net: on CIFAR-10 if it is found, else on the built-in images
 	@PATH="$(abspath $(BIN)):$$PATH" sh tools/demo.sh $(DEMO)
 
-# By whole files, for what a file has trained is shared by its tests. A third of the time each test waits for processes to begin.
+# By whole files: what a file has trained is shared by its tests.
 test: $(READY)  ## the test suite, two files at a time (JOBS=2)
 	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile
 
