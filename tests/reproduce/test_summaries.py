@@ -166,6 +166,16 @@ def test_the_page_comes_from_summaries_alone_and_marks_what_is_small(rescli: Res
     assert page(read(summaries), summaries, out) == text
 
 
+def test_what_was_summarized_is_counted_in_good_english(rescli: Rescli, tmp_path: Path) -> None:
+    study = a_study(tmp_path / "study")
+    found = rescli("reproduce", "summarize", study, "--out", tmp_path / "ten")
+    assert found.out.startswith(f"{tmp_path / 'ten'}: 10 runs, ")
+    for path in sorted(study.glob("*.h5"))[1:]:
+        path.unlink()
+    found = rescli("reproduce", "summarize", study, "--out", tmp_path / "one")
+    assert found.out.startswith(f"{tmp_path / 'one'}: 1 run, ")
+
+
 def test_runs_are_in_one_table(rescli: Rescli, tmp_path: Path) -> None:
     rescli("reproduce", "summarize", a_study(tmp_path / "study"), "--out", tmp_path / "s")
     lines = (tmp_path / "s" / "runs.csv").read_text().splitlines()

@@ -31,7 +31,10 @@ def summarize(
     if json:
         console.emit({"summaries": str(out), "runs": done.runs, "figures": done.figures, "skipped": done.skipped})
     else:
-        console.say(f"{out}: {len(done.runs)} runs, {len(done.figures)} figures")
+        counted = [
+            f"{n} {what}{'' if n == 1 else 's'}" for n, what in ((len(done.runs), "run"), (len(done.figures), "figure"))
+        ]
+        console.say(f"{out}: {', '.join(counted)}")
         console.note(f"Next: rescli reproduce page {out}")
 
 
