@@ -166,7 +166,8 @@ class Worker(Protocol):
 class Backend(Protocol):
     """A kind of device. Making one is cheap and never fails.
 
-    A class attribute `distributed = True` says that its workers take their share of a batch where a job has a team.
+    A class attribute `distributed = True` says that its workers take their share of a batch where a job has a team. A method
+    `jpeg_decoder()` names the torch device on which torchvision decodes JPEGs; the workers take plans with pixels there.
     """
 
     name: ClassVar[str]

@@ -61,6 +61,10 @@ class CudaBackend:
             raise BackendError(f"{torch.cuda.get_device_name()} has no TF32", "Use --precision fp32.")
         return asked
 
+    def jpeg_decoder(self) -> torch.device:
+        """The GPU itself: nvJPEG, with the decoder in hardware where it has one."""
+        return torch.device("cuda", torch.cuda.current_device())
+
     def start(self, job: Job) -> CudaWorker:
         """Put a job on the GPU."""
         if job.threads is not None:
@@ -129,8 +133,11 @@ class CudaWorker(TorchWorker):
             return super().evaluate(split, stop, plans)
 
     def _sent(self, plan: Sequence[Tensor]) -> Sequence[Tensor]:
-        """Copies that the device fetches by itself, while the caller may write over the plan."""
-        return [rows.pin_memory() for rows in plan]
+        """Copies that the device fetches by itself, while the caller may write over the plan; what lies there stays there."""
+        for rows in plan:
+            if rows.is_cuda:
+                rows.record_stream(self.stream)  # it was made on another: its memory is free when this one has read it
+        return [rows if rows.is_cuda else rows.pin_memory() for rows in plan]
 
     def _look(self, examination: Examination, images: int, *, settled: bool) -> None:
         if not settled:  # hooks are Python, which a replay would leave out

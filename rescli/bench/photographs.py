@@ -22,6 +22,7 @@ from rescli.bench.versus import Versus
 from rescli.data.decode import threads
 from rescli.data.listing import Photographs, list_images
 from rescli.data.order import Order
+from rescli.data.photographs import plan_of
 from rescli.data.pixels import PhotographFeed
 from rescli.data.scaled import COLOUR_STD, EIGENVALUES, EIGENVECTORS, LONGEST, SHORTEST, Augmentation
 from rescli.data.stream import training_batches
@@ -93,7 +94,7 @@ def our_batches(images: Photographs, batch_size: int, workers: int, mean: Tensor
     inputs, order = PhotographFeed(mean.numpy(), batch_size), Order(len(images), 0)
     for made in training_batches(images, order, Augmentation(), batch=batch_size, workers=workers or threads()):
         if len(made.labels) == batch_size:
-            x, _ = inputs(*(torch.from_numpy(part) for part in (made.pixels, made.labels, made.colour)))
+            x, _ = inputs(*plan_of(made))
             yield x
 
 

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from rescli.data.decode import decode, in_parallel
+from rescli.data.gpu import GpuBatch
 from rescli.data.listing import Photographs
 from rescli.data.stream import Batch
 from rescli.data.views import center_view
@@ -20,9 +21,9 @@ Plan = tuple[Tensor, ...]
 """Pixels uint8 [n, size, size, 3], labels int64 [n], and colours float32 [n, 3] if they are shifted."""
 
 
-def plan_of(batch: Batch) -> Plan:
+def plan_of(batch: Batch | GpuBatch) -> Plan:
     """A training batch as a plan; in the memory of the batch."""
-    return tuple(torch.from_numpy(part) for part in (batch.pixels, batch.labels, batch.colour))
+    return tuple(torch.as_tensor(part) for part in (batch.pixels, batch.labels, batch.colour))
 
 
 def center_plans(

@@ -99,12 +99,19 @@ def training_view(
         scale = shorter / min(width, height)
         image.draft("RGB", (int(width * scale) + 1, int(height * scale) + 1))
         pixels = image.convert("RGB")
-    wide, high = _resized(width, height, shorter)
-    left, top = (across * (wide - size + 1)) >> 31, (down * (high - size + 1)) >> 31
-    x, y = pixels.width / wide, pixels.height / high
-    box = (left * x, top * y, min((left + size) * x, pixels.width), min((top + size) * y, pixels.height))
+    box = placed(width, height, pixels.size, shorter, down, across, size)
     crop = np.asarray(pixels.resize((size, size), Image.Resampling.BILINEAR, box=box))
     return crop[:, ::-1] if flip else crop
+
+
+def placed(
+    width: int, height: int, decoded: tuple[int, int], shorter: int, down: int, across: int, size: int
+) -> tuple[float, float, float, float]:
+    """Left, top, right and bottom of what becomes a crop, in pixels of the image as it was `decoded`: (width, height)."""
+    wide, high = _resized(width, height, shorter)
+    left, top = (across * (wide - size + 1)) >> 31, (down * (high - size + 1)) >> 31
+    x, y = decoded[0] / wide, decoded[1] / high
+    return left * x, top * y, min((left + size) * x, decoded[0]), min((top + size) * y, decoded[1])
 
 
 def _resized(width: int, height: int, shorter: int) -> tuple[int, int]:

@@ -32,6 +32,15 @@ class Batch:
 
 
 @dataclass(frozen=True, eq=False)
+class Slot:
+    """A batch to come: `rows` of an epoch's plan are this process's part of so many `images`."""
+
+    plan: ScaledPlan
+    rows: slice
+    images: int
+
+
+@dataclass(frozen=True, eq=False)
 class _Place:
     """One image to come: row `row` of an epoch's plan goes to place `number` of a batch."""
 
@@ -44,6 +53,21 @@ class _Place:
 def everything(images: int) -> tuple[int, int]:
     """The share of a process by itself: all of a batch, from its first image on."""
     return 0, images
+
+
+def slots(
+    order: Order, how: Augmentation, batch: int, first: int, share: Callable[[int], tuple[int, int]]
+) -> Iterator[Slot]:
+    """The batches of iterations `first`, `first` + 1, ... without end, before anything is decoded."""
+    epoch, plan = -1, None
+    for iteration in count(first):
+        number, step = divmod(iteration, -(-order.images // batch))
+        if plan is None or number != epoch:
+            epoch, plan = number, scaled_plan(order, number, how)
+        start = step * batch
+        together = min(batch, order.images - start)
+        begin, mine = share(together)
+        yield Slot(plan, slice(start + begin, start + begin + mine), together)
 
 
 def training_batches(
@@ -62,22 +86,17 @@ def training_batches(
     which part of so many images this process decodes: where it begins and how many there are. The arrays of a batch are
     valid until the next one is asked for. Raises `DataError` for a damaged image.
     """
-    made: deque[Batch] = deque()
+    made: deque[tuple[Batch, npt.NDArray[np.uint8]]] = deque()
     free: list[npt.NDArray[np.uint8]] = []  # memory that is new for each batch would cost more than the arithmetic
 
     def places() -> Iterator[_Place]:
-        epoch, plan = -1, None
-        for iteration in count(first):
-            number, step = divmod(iteration, -(-order.images // batch))
-            if plan is None or number != epoch:
-                epoch, plan = number, scaled_plan(order, number, how)
-            start = step * batch
-            together = min(batch, order.images - start)
-            begin, mine = share(together)
+        for slot in slots(order, how, batch, first, share):
+            plan, rows = slot.plan, slot.rows
+            mine = rows.stop - rows.start
             pixels = free.pop() if free else np.empty((share(batch)[1], how.size, how.size, 3), np.uint8)
-            rows = slice(start + begin, start + begin + mine)
-            made.append(Batch(pixels[:mine], images.labels[plan.index[rows]], plan.colour[rows], together))
-            yield from (_Place(pixels, place, plan, start + begin + place) for place in range(mine))
+            labels = images.labels[plan.index[rows]]
+            made.append((Batch(pixels[:mine], labels, plan.colour[rows], slot.images), pixels))
+            yield from (_Place(pixels, place, plan, rows.start + place) for place in range(mine))
 
     def decode(place: _Place) -> None:
         plan, row = place.plan, place.row
@@ -94,11 +113,10 @@ def training_batches(
     try:
         while True:
             next(done)  # the first image of a batch: from here on it is announced
-            ready = made.popleft()
+            ready, memory = made.popleft()
             for _ in range(len(ready.labels) - 1):
                 next(done)
             yield ready
-            assert isinstance(ready.pixels.base, np.ndarray)
-            free.append(ready.pixels.base)
+            free.append(memory)
     finally:
         done.close()

@@ -7,13 +7,15 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import cast
 
+import torch
+
 from rescli.backends.base import Backend, Job, Sgd, Worker
 from rescli.backends.registry import choose
 from rescli.backends.team import Team, join, processes
 from rescli.data.locate import find, training_photographs
 from rescli.data.names import info
 from rescli.engine.observer import Observer, Silent
-from rescli.engine.request import Request
+from rescli.engine.request import Decode, Request
 from rescli.engine.source import Resident, Source
 from rescli.engine.stopping import StopSignals
 from rescli.engine.streamed import Streamed
@@ -39,8 +41,10 @@ class Prepared:
 
 def check(request: Request) -> None:
     """Whether the backend and the data are there at all. Raises as `prepare` does, sooner."""
-    settle(request, choose(request.backend))
+    backend = choose(request.backend)
+    settle(request, backend)
     if isinstance(request.recipe, ImageNetRecipe):
+        decoding_device(request, backend)
         training_photographs(request.data)
     elif info(request.recipe.dataset).needs_files:
         find(request.recipe.dataset, request.data)
@@ -58,18 +62,39 @@ def prepare(
     backend = choose(request.backend)
     recipe = settle(request, backend)
     check_parts(recipe, backend, team, request.parts)
-    source = source_of(recipe, request, team, observer or Silent(), stop or StopSignals(), quick=quick)
+    source = source_of(recipe, request, backend, team, observer or Silent(), stop or StopSignals(), quick=quick)
     return Prepared(recipe=recipe, spec=recipe.spec(classes=source.classes), source=source, backend=backend, team=team)
 
 
 def source_of(
-    recipe: Recipe, request: Request, team: Team, observer: Observer, stop: StopSignals, *, quick: bool
+    recipe: Recipe,
+    request: Request,
+    backend: Backend,
+    team: Team,
+    observer: Observer,
+    stop: StopSignals,
+    *,
+    quick: bool,
 ) -> Source:
     """The images that a recipe is about."""
     if isinstance(recipe, ImageNetRecipe):
-        return Streamed(recipe, request, team, observer, stop, quick=quick)
+        decoder = decoding_device(request, backend)
+        return Streamed(recipe, request, team, observer, stop, quick=quick, decoder=decoder)
     assert isinstance(recipe, CifarRecipe)
     return Resident(recipe, request, team)
+
+
+def decoding_device(request: Request, backend: Backend) -> torch.device | None:
+    """The device that decodes training images; None: the host. Raises `BackendError` where the backend's cannot."""
+    if request.decode is not Decode.gpu:
+        return None
+    ask = getattr(backend, "jpeg_decoder", None)
+    if ask is None:
+        raise BackendError(
+            f"backend '{backend.name}' decodes no JPEGs", "Leave --decode gpu out, or train with --backend cuda."
+        )
+    device: torch.device = ask()
+    return device
 
 
 def check_parts(recipe: Recipe, backend: Backend, team: Team, accumulate: int = 1) -> None:

@@ -9,10 +9,13 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import torch
 
 from rescli.backends.team import Team
 from rescli.data.chosen import damaged, without
-from rescli.data.decode import decoder, threads
+from rescli.data.decode import decoder as host_decoder
+from rescli.data.decode import threads
+from rescli.data.gpu import decoder as gpu_decoder
 from rescli.data.listing import Photographs, list_images
 from rescli.data.locate import training_photographs
 from rescli.data.mean import mean_of_sum
@@ -42,8 +45,9 @@ class Streamed:
         stop: StopSignals,
         *,
         quick: bool = False,
+        decoder: torch.device | None = None,
     ) -> None:
-        """`quick`: no mean image is computed; to time some steps any will do."""
+        """`quick`: no mean image is computed; to time some steps any will do. `decoder`: the device that decodes, if any."""
         root = training_photographs(request.data)
         self._recipe, self._team = recipe, team
         self._workers = request.workers or max(1, threads() // _processes_here(team))
@@ -55,7 +59,10 @@ class Streamed:
             self._leave_out(self._damaged(self._train, "train") + self._damaged(self._tested, recipe.tested))
         check_classes(self._train, self._tested)
         check_last_batch(len(self._train), recipe, team, request.parts)
-        self.facts: Mapping[str, Any] = {"data": str(root.resolve()), "decoder": decoder()}
+        self._decoder = decoder
+        self.facts: Mapping[str, Any] = {"data": str(root.resolve()), "decoder": host_decoder()}
+        if decoder is not None:
+            self.facts = {**self.facts, "decode": "gpu", "decoder": gpu_decoder(decoder)}
         if request.truth is not None:
             self.facts = {**self.facts, "truth": str(request.truth.resolve())}
         self.classes = len(self._train.classes)
@@ -155,7 +162,15 @@ class Streamed:
     @contextmanager
     def supply(self) -> Iterator[Supply]:
         """Batches, each process decoding its share."""
-        made = Stream(self._train, self._tested, self._recipe, self._team, workers=self._workers, side=self._side)
+        made = Stream(
+            self._train,
+            self._tested,
+            self._recipe,
+            self._team,
+            workers=self._workers,
+            side=self._side,
+            decoder=self._decoder,
+        )
         try:
             yield made
         finally:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
+
+import torch
 
 from rescli.backends.base import Worker
 from rescli.backends.team import Team
+from rescli.data.gpu import batches_on
 from rescli.data.listing import Photographs
 from rescli.data.order import Order
 from rescli.data.photographs import center_plans, plan_of
@@ -19,10 +23,19 @@ class Stream:
     """A plan a batch."""
 
     def __init__(
-        self, train: Photographs, tested: Photographs, recipe: ImageNetRecipe, team: Team, *, workers: int, side: int
+        self,
+        train: Photographs,
+        tested: Photographs,
+        recipe: ImageNetRecipe,
+        team: Team,
+        *,
+        workers: int,
+        side: int,
+        decoder: torch.device | None = None,
     ) -> None:
+        """`decoder`: the device that decodes training images, if not the host."""
         self._train, self._tested, self._recipe, self._team = train, tested, recipe, team
-        self._workers, self._side = workers, side
+        self._workers, self._side, self._decoder = workers, side, decoder
         self._going: Any = None
         self._next = -1  # the iteration whose batch comes next
 
@@ -60,7 +73,8 @@ class Stream:
 
     def _from(self, iteration: int) -> Any:
         order, how = Order(len(self._train), self._recipe.seed), augmentation(self._recipe)
-        return training_batches(
+        batches = training_batches if self._decoder is None else partial(batches_on, self._decoder)
+        return batches(
             self._train,
             order,
             how,

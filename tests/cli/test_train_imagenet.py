@@ -170,6 +170,7 @@ def test_a_dry_run_writes_nothing_and_computes_no_mean(rescli: Rescli, photograp
         (["--model", "vgg16", "--bn-images", "4"], 2, "has no BN"),
         (["--shortest", "20"], 2, "shortest = 20"),
         (["--accumulate", "3"], 2, "3 parts cannot share batches of 8"),
+        (["--decode", "gpu", "--backend", "cpu"], 5, "backend 'cpu' decodes no JPEGs"),
         (["--data", "nowhere"], 3, "nowhere: there is no such folder"),
         (["--data", "."], 3, "holds no folder train"),
     ],

@@ -12,7 +12,7 @@ from rescli.commands import layers
 from rescli.commands.networks import Padding, Pool, StrideIn, complete_network
 from rescli.commands.options import Backend, Debug, Decay, Json, MomentumForm, Precision, Shortcut, Threads, option
 from rescli.commands.train import running
-from rescli.engine.request import Request, stored_recipe
+from rescli.engine.request import Decode, Request, stored_recipe
 from rescli.errors import UsageError
 from rescli.recipes.imagenet import ImageNetRecipe
 
@@ -116,6 +116,10 @@ def imagenet(
     workers: Annotated[
         int | None, option(min=1, help="Threads that decode images, in each process.", default="all processors")
     ] = None,
+    decode: Annotated[
+        Decode | None,
+        option(help="Where training's JPEGs are decoded. gpu: other pixels, by a level or two of 255.", default="cpu"),
+    ] = None,
     accumulate: running.Accumulate = None,
     deterministic: running.Deterministic = False,
     compile: running.Compile = None,
@@ -151,6 +155,7 @@ def imagenet(
         deterministic=deterministic,
         threads=threads,
         workers=workers,
+        decode=decode,
         truth=truth,
         skip_damaged=skip_damaged,
         accumulate=accumulate,
