@@ -14,6 +14,7 @@ from rescli.backends.capture import Replayed
 from rescli.backends.examination import Examination
 from rescli.backends.step import TrainingStep
 from rescli.backends.worker import TorchWorker
+from rescli.data.gpu import check_decoder
 from rescli.errors import BackendError
 
 EVAL_BATCH = 1000
@@ -62,8 +63,10 @@ class CudaBackend:
         return asked
 
     def jpeg_decoder(self) -> torch.device:
-        """The GPU itself: nvJPEG, with the decoder in hardware where it has one."""
-        return torch.device("cuda", torch.cuda.current_device())
+        """The GPU itself, with nvJPEG. Raises `BackendError` where that is missing."""
+        device = torch.device("cuda", torch.cuda.current_device())
+        check_decoder(device)
+        return device
 
     def start(self, job: Job) -> CudaWorker:
         """Put a job on the GPU."""
@@ -179,3 +182,5 @@ def _set_arithmetic(job: Job) -> None:
         # cuBLAS is deterministic only with a fixed workspace, asked for before its first use.
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     torch.use_deterministic_algorithms(job.deterministic)
+    # On the stream that is current, it would fill images while nvJPEG, on a stream of its own, decodes into them.
+    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]

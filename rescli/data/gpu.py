@@ -1,8 +1,9 @@
 """Training images decoded by the GPU that trains (Sec. 3.4): JPEGs go over as they are, and become crops where they are needed.
 
-The crops are those of `data.scaled`, of the same seed and epoch; their pixels differ by a level or two of 255, because nvJPEG
-is another decoder, and by more where Pillow decodes a large JPEG at 1/2, 1/4 or 1/8, which is not done here. Files that a GPU
-would decode wrongly or not at all are decoded by Pillow, as everywhere else.
+The crops are those of `data.scaled`, of the same seed and epoch. Their pixels differ: by about a level of 255 on average and by
+tens where colours meet, because nvJPEG does not interpolate colour, which most JPEGs hold at half the resolution; and where
+Pillow decodes a large JPEG at 1/2, 1/4 or 1/8, which is not done here. Files that a GPU would decode wrongly or not at all are
+decoded by Pillow, as everywhere else.
 """
 
 from __future__ import annotations
@@ -20,16 +21,19 @@ import torch
 import torchvision
 from PIL import Image
 from torch import Tensor
-from torchvision.io import ImageReadMode, decode_jpeg
 
 from rescli.data.decode import in_parallel, opened_stream
 from rescli.data.listing import Photographs
 from rescli.data.order import Order
 from rescli.data.scaled import Augmentation, placed, training_view
 from rescli.data.stream import BATCHES_AHEAD, Slot, everything, slots
+from rescli.errors import BackendError, DataError
 
 END = b"\xff\xd9"
 """The last two bytes of a whole JPEG."""
+
+RED_GREEN_BLUE = [82, 71, 66]
+"""Names of a JPEG's components that say that they are not YCbCr."""
 
 Loaded: TypeAlias = bytes | npt.NDArray[np.uint8]
 """A JPEG for the GPU, or a crop that the host has made."""
@@ -70,6 +74,16 @@ def decoder(device: torch.device) -> str:
     return f"torchvision {torchvision.__version__}, {where}"
 
 
+def check_decoder(device: torch.device) -> None:
+    """Raises `BackendError` where `device` cannot decode the smallest of JPEGs: PyTorch may have been built without."""
+    file = BytesIO()
+    Image.new("RGB", (16, 16)).save(file, "JPEG")
+    try:
+        _decode([file.getvalue()], device)
+    except (RuntimeError, ImportError, AttributeError) as error:
+        raise BackendError(f"{device} decodes no JPEGs: {error}", "Name --decode cpu.") from error
+
+
 def batches_on(
     device: torch.device,
     images: Photographs,
@@ -93,11 +107,16 @@ def batches_on(
             coming.append(slot)
             yield from (_Row(slot, number) for number in range(slot.rows.start, slot.rows.stop))
 
-    def together() -> Iterator[tuple[Slot, list[Loaded]]]:
+    def together() -> Iterator[tuple[Slot, list[Loaded] | DataError]]:
         while True:
-            loaded = [next(read)]  # from here on its batch is announced
-            slot = coming.pop(0)
-            yield slot, [*loaded, *islice(read, slot.rows.stop - slot.rows.start - 1)]
+            try:
+                loaded = [next(read)]  # from here on its batch is announced
+                slot = coming.pop(0)
+                loaded += islice(read, slot.rows.stop - slot.rows.start - 1)
+            except DataError as error:  # in its turn: the batches before are whole, and may be all that is wanted
+                yield coming[0] if coming else slot, error
+                return
+            yield slot, loaded
 
     read = in_parallel(
         lambda row: _load(images, row, how.size), rows(), workers=workers, ahead=BATCHES_AHEAD * share(batch)[1]
@@ -124,8 +143,11 @@ def decodable(data: bytes, image: Image.Image) -> bool:
 
     Grey and YCbCr JPEGs that are whole. It would take CMYK and RGB for YCbCr, and fill up a truncated one.
     """
-    usual = image.mode == "L" or (image.mode == "RGB" and image.info.get("adobe_transform", 1) == 1)
-    return image.format == "JPEG" and usual and data.rstrip(b"\0").endswith(END)
+    if image.format != "JPEG" or not data.rstrip(b"\0").endswith(END):
+        return False
+    names = [component[0] for component in getattr(image, "layer", [])]
+    colours = image.mode == "RGB" and image.info.get("adobe_transform", 1) == 1 and names != RED_GREEN_BLUE
+    return image.mode == "L" or colours
 
 
 class _Maker:
@@ -133,9 +155,12 @@ class _Maker:
 
     def __init__(self, device: torch.device, images: Photographs, size: int) -> None:
         self._device, self._images, self._size = device, images, size
-        self._stream = torch.cuda.Stream(device) if device.type == "cuda" else None  # type: ignore[no-untyped-call]
+        # Of another priority, and so never one of the few that PyTorch hands out in turn: those of training are captured.
+        self._stream = torch.cuda.Stream(device, priority=-1) if device.type == "cuda" else None  # type: ignore[no-untyped-call]
 
-    def __call__(self, slot: Slot, loaded: Sequence[Loaded]) -> GpuBatch:
+    def __call__(self, slot: Slot, loaded: Sequence[Loaded] | DataError) -> GpuBatch:
+        if isinstance(loaded, DataError):
+            raise loaded
         with torch.no_grad(), nullcontext() if self._stream is None else torch.cuda.stream(self._stream):
             pixels = self._pixels(slot, loaded)
         if self._stream is not None:
@@ -161,20 +186,39 @@ class _Maker:
         """Uint8 [3, H, W] of each; None for one that the device cannot decode."""
         if not files:
             return []
-        found = self._attempt(files)
-        if found is None:  # at least one of them: they are decoded together or not at all
-            return [None if one is None else one[0] for one in (self._attempt([data]) for data in files)]
+        try:
+            return _decode(files, self._device)
+        except RuntimeError as error:  # at least one of them: they are decoded together or not at all
+            _leave_if_full(error)
+        found = [self._alone(data) for data in files]
+        if all(one is None for one in found):
+            check_decoder(self._device)  # else the files are to blame, and the host will say so
         return found
 
-    def _attempt(self, files: Sequence[bytes]) -> list[Tensor] | None:
-        sent = [torch.frombuffer(bytearray(data), dtype=torch.uint8) for data in files]
+    def _alone(self, data: bytes) -> Tensor | None:
         try:
-            found: list[Tensor] = decode_jpeg(sent, mode=ImageReadMode.RGB, device=self._device)
-        except torch.OutOfMemoryError:
-            raise
-        except RuntimeError:
+            return _decode([data], self._device)[0]
+        except RuntimeError as error:
+            _leave_if_full(error)
             return None
-        return found
+
+
+def _decode(files: Sequence[bytes], device: torch.device) -> list[Tensor]:
+    """Uint8 [3, H, W] of each. Raises `RuntimeError`, whatever is wrong."""
+    # Here and not above: torchvision will give it up for another package, without which nothing else should be.
+    from torchvision.io import ImageReadMode, decode_jpeg
+
+    sent = [torch.frombuffer(bytearray(data), dtype=torch.uint8) for data in files]
+    found: list[Tensor] = decode_jpeg(sent, mode=ImageReadMode.RGB, device=device)
+    return found
+
+
+def _leave_if_full(error: RuntimeError) -> None:
+    """Raises `OutOfMemoryError` where that is what torchvision has put into words of its own."""
+    if isinstance(error, torch.OutOfMemoryError):
+        raise error
+    if "out of memory" in str(error):
+        raise torch.OutOfMemoryError(str(error)) from error
 
 
 def view(pixels: Tensor, shorter: int, down: int, across: int, flip: bool, size: int) -> Tensor:

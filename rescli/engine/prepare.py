@@ -91,7 +91,7 @@ def decoding_device(request: Request, backend: Backend) -> torch.device | None:
     ask = getattr(backend, "jpeg_decoder", None)
     if ask is None:
         raise BackendError(
-            f"backend '{backend.name}' decodes no JPEGs", "Leave --decode gpu out, or train with --backend cuda."
+            f"backend '{backend.name}' decodes no JPEGs", "Name --decode cpu, or train with --backend cuda."
         )
     device: torch.device = ask()
     return device

@@ -118,7 +118,7 @@ def imagenet(
     ] = None,
     decode: Annotated[
         Decode | None,
-        option(help="Where training's JPEGs are decoded. gpu: other pixels, by a level or two of 255.", default="cpu"),
+        option(help="Where training's JPEGs are decoded. gpu: by nvJPEG, to slightly other pixels.", default="cpu"),
     ] = None,
     accumulate: running.Accumulate = None,
     deterministic: running.Deterministic = False,
