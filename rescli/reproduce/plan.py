@@ -137,6 +137,7 @@ def script(runs: Sequence[Planned]) -> str:
 #!/bin/sh
 #SBATCH --array=0-{len(runs) - 1} --gpus=1 --cpus-per-task=4
 #SBATCH --time=04:00:00 --signal=USR1@120 --requeue --open-mode=append
+export SRUN_CPUS_PER_TASK="$SLURM_CPUS_PER_TASK"
 case "$SLURM_ARRAY_TASK_ID" in
 {cases}
 *) echo "there is no run $SLURM_ARRAY_TASK_ID" >&2; exit 2 ;;

@@ -82,6 +82,35 @@ def test_a_center_crop_gives_the_logits_of_torchvisions_own_preset(
 
 
 @torch.no_grad()
+def test_bottlenecks_give_the_logits_of_torchvisions_own_preset_too(
+    rescli: Rescli, photographs: Path, tmp_path: Path
+) -> None:
+    """Of v1.5, which halves maps in the 3x3: the file cannot say so, the user does."""
+    net = randomized(torchvision.models.resnet50(num_classes=CLASSES), 3).eval()
+    torch.save(net.state_dict(), tmp_path / "r50.pth")
+    words = (
+        "--net",
+        "resnet50",
+        "--stride-in",
+        "3x3",
+        "--normalize",
+        "imagenet",
+        "--threads",
+        "1",
+        "--average",
+        "logits",
+    )
+    where = ("--data", str(photographs), "--predictions", str(tmp_path / "scores.h5"))
+    assert rescli("eval", str(tmp_path / "r50.pth"), *words, *where).code == 0
+
+    folder = ImageFolder(str(photographs / "val"), transform=ImageClassification(crop_size=224, resize_size=256))
+    logits = torch.cat([net(image[None]) for image, _ in folder]).numpy()
+    np.testing.assert_allclose(
+        read_predictions(tmp_path / "scores.h5").scores, logits, rtol=1e-5, atol=1e-5 * np.abs(logits).max()
+    )
+
+
+@torch.no_grad()
 def test_ten_crops_are_torchvisions_ten_crops(
     rescli: Rescli, photographs: Path, weights: dict[str, Path], tmp_path: Path
 ) -> None:

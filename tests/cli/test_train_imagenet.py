@@ -84,6 +84,21 @@ def test_a_run_is_tested_where_its_images_are(rescli: Rescli, runs: Path) -> Non
     assert trained["images"] == 21
 
 
+@pytest.mark.parametrize("net", [("--model", "resnet50", "--shortcut", "C"), ("--model", "plain34")])
+def test_the_other_nets_train_and_are_tested_by_the_same_commands(
+    rescli: Rescli,
+    photographs: Path,  # noqa: F811
+    tmp_path: Path,
+    net: tuple[str, ...],
+) -> None:
+    words = (*NET, *net, "--data", photographs, "--iterations", "2", "--precise-bn", "1", "--out", tmp_path / "run.h5")
+    trained = rescli(*words, "--json").document
+    tested = rescli("eval", tmp_path / "run.h5", "--json").document
+    assert (trained["status"], trained["iteration"]) == ("finished", 2)
+    assert tested["top1_error"] == pytest.approx(trained["val"]["error"])
+    assert 0 <= rescli("eval", tmp_path / "run.h5", "--scales", "32,48", "--json").document["top1_error"] <= 100
+
+
 def test_an_ensemble_of_runs_is_the_mean_of_their_predictions(rescli: Rescli, runs: Path, tmp_path: Path) -> None:
     saved = [tmp_path / f"{name}.h5" for name in ("r18", "p18")]
     for path in saved:

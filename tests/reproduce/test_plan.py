@@ -97,6 +97,7 @@ def test_print_says_the_same(rescli: Rescli) -> None:
 
 SRUN = """#!/bin/sh
 echo "$@" >> said
+echo "$SRUN_CPUS_PER_TASK" > processors
 exit "$CODE"
 """
 
@@ -117,11 +118,13 @@ def test_the_array_script_runs_its_line_and_requeues(code: int, requeued: str, t
             "CODE": str(code),
             "SLURM_ARRAY_TASK_ID": "1",
             "SLURM_ARRAY_JOB_ID": "12",
+            "SLURM_CPUS_PER_TASK": "4",
         },
         check=False,
     )
     assert done.returncode == code
     assert (tmp_path / "said").read_text() == " ".join(["rescli", *runs[1].arguments()]) + "\n"
+    assert (tmp_path / "processors").read_text() == "4\n", "which srun does not take from the job"
     assert ((tmp_path / "requeued").read_text() if (tmp_path / "requeued").exists() else "") == requeued
     assert "#SBATCH --array=0-1 " in script(runs)
 
