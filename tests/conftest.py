@@ -4,8 +4,15 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 
 from hypothesis import settings
+
+# Side by side, each with one thread: OpenMP's threads wait busily, so that two programs with two threads each on two processors
+# slow one another down several times. What a test starts inherits it. Read when torch is loaded, and not before.
+if "PYTEST_XDIST_WORKER" in os.environ:
+    assert "torch" not in sys.modules
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 # No deadlines: the machines that run this are shared. In CI the same examples every time: a change is judged, not chance.
 settings.register_profile("rescli", deadline=None, derandomize="CI" in os.environ)
