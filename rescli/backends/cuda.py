@@ -14,7 +14,6 @@ from rescli.backends.capture import Replayed
 from rescli.backends.examination import Examination
 from rescli.backends.step import TrainingStep
 from rescli.backends.worker import TorchWorker
-from rescli.data.gpu import check_decoder
 from rescli.errors import BackendError
 
 EVAL_BATCH = 1000
@@ -64,6 +63,8 @@ class CudaBackend:
 
     def jpeg_decoder(self) -> torch.device:
         """The GPU itself, with nvJPEG. Raises `BackendError` where that is missing."""
+        from rescli.data.gpu import check_decoder  # loads torchvision, which nets for CIFAR do without
+
         device = torch.device("cuda", torch.cuda.current_device())
         check_decoder(device)
         return device

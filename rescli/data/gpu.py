@@ -35,6 +35,9 @@ END = b"\xff\xd9"
 RED_GREEN_BLUE = [82, 71, 66]
 """Names of a JPEG's components that say that they are not YCbCr."""
 
+JpegDevice: TypeAlias = torch.device
+"""Where JPEGs are decoded, for those who only hand it on."""
+
 Loaded: TypeAlias = bytes | npt.NDArray[np.uint8]
 """A JPEG for the GPU, or a crop that the host has made."""
 

@@ -7,11 +7,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import cast
 
-import torch
-
 from rescli.backends.base import Backend, Job, Sgd, Worker
 from rescli.backends.registry import choose
 from rescli.backends.team import Team, join, processes
+from rescli.data.gpu import JpegDevice
 from rescli.data.locate import find, training_photographs
 from rescli.data.names import info
 from rescli.engine.observer import Observer, Silent
@@ -84,7 +83,7 @@ def source_of(
     return Resident(recipe, request, team)
 
 
-def decoding_device(request: Request, backend: Backend) -> torch.device | None:
+def decoding_device(request: Request, backend: Backend) -> JpegDevice | None:
     """The device that decodes training images; None: the host. Raises `BackendError` where the backend's cannot."""
     if request.decode is not Decode.gpu:
         return None
@@ -93,7 +92,7 @@ def decoding_device(request: Request, backend: Backend) -> torch.device | None:
         raise BackendError(
             f"backend '{backend.name}' decodes no JPEGs", "Name --decode cpu, or train with --backend cuda."
         )
-    device: torch.device = ask()
+    device: JpegDevice = ask()
     return device
 
 

@@ -9,12 +9,12 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import torch
 
 from rescli.backends.team import Team
 from rescli.data.chosen import damaged, without
 from rescli.data.decode import decoder as host_decoder
 from rescli.data.decode import threads
+from rescli.data.gpu import JpegDevice
 from rescli.data.gpu import decoder as gpu_decoder
 from rescli.data.listing import Photographs, list_images
 from rescli.data.locate import training_photographs
@@ -45,7 +45,7 @@ class Streamed:
         stop: StopSignals,
         *,
         quick: bool = False,
-        decoder: torch.device | None = None,
+        decoder: JpegDevice | None = None,
     ) -> None:
         """`quick`: no mean image is computed; to time some steps any will do. `decoder`: the device that decodes, if any."""
         root = training_photographs(request.data)

@@ -5,11 +5,9 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
-import torch
-
 from rescli.backends.base import Worker
 from rescli.backends.team import Team
-from rescli.data.gpu import batches_on
+from rescli.data.gpu import JpegDevice, batches_on
 from rescli.data.listing import Photographs
 from rescli.data.order import Order
 from rescli.data.photographs import center_plans, plan_of
@@ -31,7 +29,7 @@ class Stream:
         *,
         workers: int,
         side: int,
-        decoder: torch.device | None = None,
+        decoder: JpegDevice | None = None,
     ) -> None:
         """`decoder`: the device that decodes training images, if not the host."""
         self._train, self._tested, self._recipe, self._team = train, tested, recipe, team
