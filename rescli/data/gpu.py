@@ -18,7 +18,6 @@ from typing import TypeAlias
 import numpy as np
 import numpy.typing as npt
 import torch
-import torchvision
 from PIL import Image
 from torch import Tensor
 
@@ -73,6 +72,8 @@ class _Row:
 
 def decoder(device: torch.device) -> str:
     """The library that decodes there, and its version: another one may give other pixels."""
+    import torchvision  # takes seconds
+
     where = f"nvJPEG of CUDA {torch.version.cuda}" if device.type == "cuda" else "libjpeg"
     return f"torchvision {torchvision.__version__}, {where}"
 

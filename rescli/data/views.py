@@ -7,7 +7,6 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 from PIL import Image
-from torchvision.transforms.v2 import functional as v2
 
 from rescli.errors import UsageError
 
@@ -102,6 +101,8 @@ def _five(pixels: npt.NDArray[np.uint8], size: int) -> list[npt.NDArray[np.uint8
 
 def resized(image: Image.Image, shorter: int) -> Image.Image:
     """The image with this shorter side, the other in proportion; bilinear, over all pixels that make one."""
+    from torchvision.transforms.v2 import functional as v2  # takes seconds; whoever has no photographs does without
+
     made: Image.Image = v2.resize(image, [shorter], antialias=True)
     return made
 

@@ -77,6 +77,18 @@ def test_answers_without_torch_numpy_and_h5py(case: str, finished: Path) -> None
     assert not loaded & HEAVY
 
 
+def test_nets_for_cifar_load_no_torchvision() -> None:
+    """It takes seconds, most of them for PyTorch's compiler. Photographs, and CIFAR's own files, need it."""
+    modules = ("train", "evaluate", "dry_run", "trial", "score")
+    code = "import sys\n" + "".join(f"import rescli.engine.{one}\n" for one in modules)
+    code += (
+        "import rescli.backends.cpu, rescli.backends.cuda\nprint({'torchvision', 'torch._dynamo'} & set(sys.modules))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == "set()\n"
+
+
 def test_the_driver_notices_what_is_loaded() -> None:
     done = subprocess.run(
         [sys.executable, "-c", "import numpy\n" + DRIVER, "--version"], capture_output=True, text=True, check=True
