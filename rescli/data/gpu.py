@@ -25,7 +25,7 @@ from rescli.data.decode import in_parallel, opened_stream
 from rescli.data.listing import Photographs
 from rescli.data.order import Order
 from rescli.data.scaled import Augmentation, placed, training_view
-from rescli.data.stream import BATCHES_AHEAD, Slot, everything, slots
+from rescli.data.stream import BATCHES_AHEAD, Batch, Slot, everything, slots
 from rescli.errors import BackendError, DataError
 
 END = b"\xff\xd9"
@@ -42,16 +42,6 @@ Loaded: TypeAlias = bytes | npt.NDArray[np.uint8]
 
 
 @dataclass(frozen=True, eq=False)
-class GpuBatch:
-    """As `stream.Batch`, with its pixels, uint8 [n, size, size, 3], on a device."""
-
-    pixels: Tensor
-    labels: npt.NDArray[np.int64]
-    colour: npt.NDArray[np.float32]
-    images: int
-
-
-@dataclass(frozen=True, eq=False)
 class _Row:
     """One image of a batch to come."""
 
@@ -65,9 +55,8 @@ class _Row:
 
     @property
     def place(self) -> tuple[int, int, int, bool]:
-        """Shorter side, how far down and across, mirrored or not: as `training_view` takes them."""
-        plan, row = self.slot.plan, self.number
-        return int(plan.shorter[row]), int(plan.down[row]), int(plan.across[row]), bool(plan.flip[row])
+        """As `training_view` takes it."""
+        return self.slot.plan.place(self.number)
 
 
 def decoder(device: torch.device) -> str:
@@ -98,7 +87,7 @@ def batches_on(
     workers: int,
     first: int = 0,
     share: Callable[[int], tuple[int, int]] = everything,
-) -> Generator[GpuBatch, None, None]:
+) -> Generator[Batch[Tensor], None, None]:
     """As `stream.training_batches`, with pixels that lie on `device`: uint8 [n, size, size, 3].
 
     `workers` threads read files; one more has the device decode, crop and resize, `BATCHES_AHEAD` batches ahead, on a stream
@@ -162,7 +151,7 @@ class _Maker:
         # Of another priority, and so never one of the few that PyTorch hands out in turn: those of training are captured.
         self._stream = torch.cuda.Stream(device, priority=-1) if device.type == "cuda" else None  # type: ignore[no-untyped-call]
 
-    def __call__(self, slot: Slot, loaded: Sequence[Loaded] | DataError) -> GpuBatch:
+    def __call__(self, slot: Slot, loaded: Sequence[Loaded] | DataError) -> Batch[Tensor]:
         if isinstance(loaded, DataError):
             raise loaded
         with torch.no_grad(), nullcontext() if self._stream is None else torch.cuda.stream(self._stream):
@@ -170,7 +159,7 @@ class _Maker:
         if self._stream is not None:
             self._stream.synchronize()  # whoever takes the batch uses another stream; this thread has nothing else to do
         plan = slot.plan
-        return GpuBatch(pixels, self._images.labels[plan.index[slot.rows]], plan.colour[slot.rows], slot.images)
+        return Batch(pixels, self._images.labels[plan.index[slot.rows]], plan.colour[slot.rows], slot.images)
 
     def _pixels(self, slot: Slot, loaded: Sequence[Loaded]) -> Tensor:
         into = torch.empty((len(loaded), self._size, self._size, 3), dtype=torch.uint8, device=self._device)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -12,7 +13,6 @@ import torch
 from torch import Tensor
 
 from rescli.data.decode import decode, in_parallel
-from rescli.data.gpu import GpuBatch
 from rescli.data.listing import Photographs
 from rescli.data.stream import Batch
 from rescli.data.views import center_view
@@ -21,7 +21,7 @@ Plan = tuple[Tensor, ...]
 """Pixels uint8 [n, size, size, 3], labels int64 [n], and colours float32 [n, 3] if they are shifted."""
 
 
-def plan_of(batch: Batch | GpuBatch) -> Plan:
+def plan_of(batch: Batch[Any]) -> Plan:
     """A training batch as a plan; in the memory of the batch."""
     return tuple(torch.as_tensor(part) for part in (batch.pixels, batch.labels, batch.colour))
 

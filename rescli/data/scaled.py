@@ -45,6 +45,10 @@ class ScaledPlan:
     flip: npt.NDArray[np.bool_]
     colour: npt.NDArray[np.float32]
 
+    def place(self, row: int) -> tuple[int, int, int, bool]:
+        """Shorter side, how far down and across, mirrored or not: as `training_view` takes them."""
+        return int(self.shorter[row]), int(self.down[row]), int(self.across[row]), bool(self.flip[row])
+
 
 @dataclass(frozen=True, kw_only=True)
 class Augmentation:

@@ -6,6 +6,7 @@ from collections import deque
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
 from itertools import count
+from typing import Generic, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -15,17 +16,20 @@ from rescli.data.listing import Photographs
 from rescli.data.order import Order
 from rescli.data.scaled import Augmentation, ScaledPlan, scaled_plan, training_view
 
+Pixels = TypeVar("Pixels")
+
 BATCHES_AHEAD = 2
 
 
 @dataclass(frozen=True, eq=False)
-class Batch:
+class Batch(Generic[Pixels]):
     """Crops uint8 [n, size, size, 3], their labels int64 [n], and float32 [n, 3] to be added to their colours in 0..1.
 
-    `images` counts the whole batch, where several processes share it and n is this one's part.
+    `images` counts the whole batch, where several processes share it and n is this one's part. The crops are an array, or a
+    tensor where a GPU has made them (`data.gpu`).
     """
 
-    pixels: npt.NDArray[np.uint8]
+    pixels: Pixels
     labels: npt.NDArray[np.int64]
     colour: npt.NDArray[np.float32]
     images: int
@@ -79,14 +83,14 @@ def training_batches(
     workers: int,
     first: int = 0,
     share: Callable[[int], tuple[int, int]] = everything,
-) -> Generator[Batch, None, None]:
+) -> Generator[Batch[npt.NDArray[np.uint8]], None, None]:
     """The batches of iterations `first`, `first` + 1, ... without end; an epoch ends with a short one: every image once.
 
     What is in them follows from the order's seed alone, not from `workers`, nor from where one begins. `share` says
     which part of so many images this process decodes: where it begins and how many there are. The arrays of a batch are
     valid until the next one is asked for. Raises `DataError` for a damaged image.
     """
-    made: deque[tuple[Batch, npt.NDArray[np.uint8]]] = deque()
+    made: deque[tuple[Batch[npt.NDArray[np.uint8]], npt.NDArray[np.uint8]]] = deque()
     free: list[npt.NDArray[np.uint8]] = []  # memory that is new for each batch would cost more than the arithmetic
 
     def places() -> Iterator[_Place]:
@@ -99,15 +103,8 @@ def training_batches(
             yield from (_Place(pixels, place, plan, rows.start + place) for place in range(mine))
 
     def decode(place: _Place) -> None:
-        plan, row = place.plan, place.row
-        place.pixels[place.number] = training_view(
-            images.opened(int(plan.index[row])),
-            int(plan.shorter[row]),
-            int(plan.down[row]),
-            int(plan.across[row]),
-            bool(plan.flip[row]),
-            how.size,
-        )
+        image = images.opened(int(place.plan.index[place.row]))
+        place.pixels[place.number] = training_view(image, *place.plan.place(place.row), how.size)
 
     done = in_parallel(decode, places(), workers=workers, ahead=BATCHES_AHEAD * share(batch)[1])
     try:

@@ -14,7 +14,7 @@ from rescli.data.gpu import JpegDevice
 from rescli.data.locate import find, training_photographs
 from rescli.data.names import info
 from rescli.engine.observer import Observer, Silent
-from rescli.engine.request import Decode, Request
+from rescli.engine.request import Request
 from rescli.engine.source import Resident, Source
 from rescli.engine.stopping import StopSignals
 from rescli.engine.streamed import Streamed
@@ -85,7 +85,7 @@ def source_of(
 
 def decoding_device(request: Request, backend: Backend) -> JpegDevice | None:
     """The device that decodes training images; None: the host. Raises `BackendError` where the backend's cannot."""
-    if request.decode is not Decode.gpu:
+    if request.decode != "gpu":
         return None
     ask = getattr(backend, "jpeg_decoder", None)
     if ask is None:

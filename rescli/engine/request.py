@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from enum import Enum
 from pathlib import Path
 from typing import Any
 
@@ -14,21 +13,14 @@ from rescli.store.problems import MissingStore
 from rescli.store.record import Status
 
 
-class Decode(str, Enum):
-    """Where JPEGs are decoded: by the processor's threads, or by the GPU that trains."""
-
-    cpu = "cpu"
-    gpu = "gpu"
-
-
 @dataclass(frozen=True, kw_only=True)
 class Request:
     """What a user asked for. `given` is what was set on purpose: on a resume that is compared with the stored recipe.
 
     `data` is the folder of data sets, or of photographs. What follows the recipe's options changes how a run is computed, not
     what: `accumulate` cuts a batch into parts that are computed one after the other, `workers` threads decode photographs, or
-    the GPU does (`decode`: those of training). `truth` is a file with the classes of validation images that are not sorted into
-    folders; `skip_damaged` leaves out photographs that cannot be decoded.
+    the GPU does (`decode` "gpu": those of training). `truth` is a file with the classes of validation images that are not sorted
+    into folders; `skip_damaged` leaves out photographs that cannot be decoded.
     """
 
     recipe: Recipe
@@ -43,7 +35,7 @@ class Request:
     checkpoint_activations: bool = False
     accumulate: int | None = None
     workers: int | None = None
-    decode: Decode | None = None
+    decode: str | None = None
     truth: Path | None = None
     skip_damaged: bool = False
     checkpoint_seconds: float | None = None

@@ -11,7 +11,7 @@ from rescli.backends.base import State, Totals, Worker
 from rescli.backends.registry import choose
 from rescli.engine.prepare import Prepared, precision_of
 from rescli.engine.progress import Metrics, Progress
-from rescli.engine.request import Decode, Request
+from rescli.engine.request import Request
 from rescli.errors import BackendError, UsageError
 from rescli.recipes.recipe import Recipe
 from rescli.recipes.stored import recipe_of
@@ -48,7 +48,7 @@ def resumed(request: Request, record: RunRecord) -> Request:
         compile=last.get("compile") if request.compile is None else request.compile,
         checkpoint_activations=request.checkpoint_activations or bool(last.get("checkpoint_activations")),
         accumulate=last.get("accumulate") if request.accumulate is None else request.accumulate,
-        decode=request.decode or (Decode(last["decode"]) if last.get("decode") else None),
+        decode=request.decode or last.get("decode"),
         data=request.data or _remembered(stored, last, "data"),
         truth=request.truth or _remembered(stored, last, "truth"),
     )

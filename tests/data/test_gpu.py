@@ -22,12 +22,11 @@ from torchvision.io import decode_jpeg
 from benchmarks.kills import same
 from rescli.backends.cpu import CpuBackend
 from rescli.data.decode import opened
-from rescli.data.gpu import GpuBatch, batches_on, check_decoder, decodable, view
+from rescli.data.gpu import batches_on, check_decoder, decodable, view
 from rescli.data.listing import Photographs, list_images
 from rescli.data.order import Order
 from rescli.data.scaled import Augmentation, scaled_plan, training_view
 from rescli.data.stream import training_batches
-from rescli.engine.request import Decode
 from rescli.errors import BackendError, DataError
 from tests.data.test_scaled import image
 from tests.photographs.conftest import Train, little, photographs, trained  # noqa: F401 - fixtures
@@ -65,7 +64,7 @@ def taken(make: Callable[..., Any], listing: Photographs, number: int, **options
     made = make(listing, Order(len(listing), 0), HOW, batch=5, **{"workers": 2, **options})
     found = [
         (
-            np.asarray(one.pixels.cpu().numpy() if isinstance(one, GpuBatch) else one.pixels.copy()),
+            np.asarray(one.pixels.cpu().numpy() if isinstance(one.pixels, Tensor) else one.pixels.copy()),
             one.labels,
             one.colour,
             one.images,
@@ -227,10 +226,10 @@ def test_batches_before_a_damaged_image_are_whole(
 
 def test_a_run_remembers_who_decodes(trained: Train, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: F811
     with pytest.raises(BackendError, match="backend 'cpu' decodes no JPEGs"):
-        trained(little(), decode=Decode.gpu)
+        trained(little(), decode="gpu")
     monkeypatch.setattr(CpuBackend, "jpeg_decoder", lambda _: HERE, raising=False)
     _, host = trained(little(), name="host.h5")
-    _, record = trained(little(), decode=Decode.gpu)
+    _, record = trained(little(), decode="gpu")
     assert record.sessions[-1]["decode"] == "gpu"
     assert record.sessions[-1]["decoder"].startswith("torchvision ")
     assert record.metrics["train"]["loss"][0] == pytest.approx(host.metrics["train"]["loss"][0], rel=0.05), (
@@ -273,9 +272,9 @@ class TestOnAGpu:
         options = {"backend": "cuda", "deterministic": deterministic}
         recipe = little(iterations=18, learning_rate=0.001)
         _, host = trained(recipe, name="host.h5", **options)
-        _, record = trained(recipe, decode=Decode.gpu, **options)
+        _, record = trained(recipe, decode="gpu", **options)
         assert record.sessions[-1]["decoder"].startswith("torchvision ")
         assert record.metrics["train"]["loss"] == pytest.approx(host.metrics["train"]["loss"], rel=0.2)
-        _, again = trained(recipe, name="again.h5", decode=Decode.gpu, **options)
+        _, again = trained(recipe, name="again.h5", decode="gpu", **options)
         if deterministic:
             assert same(record, again) == []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import fields
+from enum import Enum
 from pathlib import Path
 from typing import Annotated
 
@@ -12,9 +13,16 @@ from rescli.commands import layers
 from rescli.commands.networks import Padding, Pool, StrideIn, complete_network
 from rescli.commands.options import Backend, Debug, Decay, Json, MomentumForm, Precision, Shortcut, Threads, option
 from rescli.commands.train import running
-from rescli.engine.request import Decode, Request, stored_recipe
+from rescli.engine.request import Request, stored_recipe
 from rescli.errors import UsageError
 from rescli.recipes.imagenet import ImageNetRecipe
+
+
+class DecodeOption(str, Enum):
+    """Who decodes: the processor's threads, or the GPU that trains."""
+
+    cpu = "cpu"
+    gpu = "gpu"
 
 
 def imagenet(
@@ -117,7 +125,7 @@ def imagenet(
         int | None, option(min=1, help="Threads that decode images, in each process.", default="all processors")
     ] = None,
     decode: Annotated[
-        Decode | None,
+        DecodeOption | None,
         option(help="Where training's JPEGs are decoded. gpu: by nvJPEG, to slightly other pixels.", default="cpu"),
     ] = None,
     accumulate: running.Accumulate = None,
@@ -155,7 +163,7 @@ def imagenet(
         deterministic=deterministic,
         threads=threads,
         workers=workers,
-        decode=decode,
+        decode=None if decode is None else decode.value,
         truth=truth,
         skip_damaged=skip_damaged,
         accumulate=accumulate,
