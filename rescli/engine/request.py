@@ -19,8 +19,8 @@ class Request:
 
     `data` is the folder of data sets, or of photographs. What follows the recipe's options changes how a run is computed, not
     what: `accumulate` cuts a batch into parts that are computed one after the other, `workers` threads decode photographs, or
-    the GPU does (`decode` "gpu": those of training). `truth` is a file with the classes of validation images that are not sorted
-    into folders; `skip_damaged` leaves out photographs that cannot be decoded.
+    the GPU does (`decode` "gpu": those of training). `truth` is a file with the classes of validation images that are not
+    sorted into folders; `skip_damaged` leaves out photographs that cannot be decoded.
     """
 
     recipe: Recipe
