@@ -80,6 +80,7 @@ class PhotographFeed(nn.Module):
         for number, (into, image) in enumerate(zip(x, pixels.numpy(), strict=True)):
             np.divide(image, np.float32(255), out=into)
             np.subtract(into, mean, out=into)
-            if colour is not None:
-                np.add(into, colour[number].numpy(), out=into)
+            if colour is not None:  # rows, because numpy would add three numbers at a time: ten times as slow
+                rows = into.reshape(len(into), -1)
+                np.add(rows, np.tile(colour[number].numpy(), into.shape[1]), out=rows)
         return torch.from_numpy(x)
