@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import csv
 import json
+import re
+import subprocess
+import sys
 import warnings
 from pathlib import Path
 
@@ -207,6 +210,30 @@ def test_images_without_labels_and_the_file_for_a_server(
     truth.write_text("0.JPEG 0\n1.JPEG 0\n2.JPEG 6\n")
     beyond = rescli("eval", str(weights["a"]), *NET, "--data", str(folder), "--truth", str(truth))
     assert (beyond.code, "images of class 6" in beyond.err) == (2, True)
+
+
+def test_the_page_says_how_the_server_wants_its_file(
+    rescli: Rescli, photographs: Path, weights: dict[str, Path], tmp_path: Path
+) -> None:
+    folder = tmp_path / "test"
+    folder.mkdir()
+    for number, path in enumerate(sorted(photographs.rglob("*.JPEG"))[:3]):
+        (folder / f"{number}.JPEG").write_bytes(path.read_bytes())
+    devkit = tmp_path / "ILSVRC2012_devkit_t12" / "data" / "ILSVRC2012_validation_ground_truth.txt"
+    devkit.parent.mkdir(parents=True)
+    devkit.write_text("".join(f"{7 * (number + 1)}\n" for number in reversed(range(CLASSES))))
+    (tmp_path / "val.txt").write_text("".join(f"{number}.JPEG n{number:02}\n" for number in reversed(range(CLASSES))))
+    (tmp_path / "synsets.txt").write_text("".join(f"n{number:02}\n" for number in range(CLASSES)))
+    known = ("--data", str(folder), "--class-list", str(tmp_path / "synsets.txt"))
+    for name in ("answers.csv", "answers.h5"):
+        rescli("eval", str(weights["a"]), *NET, *known, "--predictions", str(tmp_path / name))
+    page = (Path(__file__).parents[2] / "docs" / "imagenet.md").read_text(encoding="utf-8")
+    found = re.search(r"answers\.txt <<'END'\n(.*?)END\n", page, re.DOTALL)
+    assert found is not None
+    done = subprocess.run([sys.executable, "-c", found[1]], cwd=tmp_path, check=True, capture_output=True, text=True)
+    scores = read_predictions(tmp_path / "answers.h5").scores
+    expected = [[7 * (int(best) + 1) for best in np.argsort(-row)[:5]] for row in scores]
+    assert [[int(number) for number in line.split()] for line in done.stdout.splitlines()] == expected
 
 
 def test_a_network_of_more_classes_needs_their_list(
