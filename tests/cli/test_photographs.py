@@ -91,18 +91,7 @@ def test_bottlenecks_give_the_logits_of_torchvisions_own_preset_too(
     """Of v1.5, which halves maps in the 3x3: the file cannot say so, the user does."""
     net = randomized(torchvision.models.resnet50(num_classes=CLASSES), 3).eval()
     torch.save(net.state_dict(), tmp_path / "r50.pth")
-    words = (
-        "--net",
-        "resnet50",
-        "--stride-in",
-        "3x3",
-        "--normalize",
-        "imagenet",
-        "--threads",
-        "1",
-        "--average",
-        "logits",
-    )
+    words = "--net resnet50 --stride-in 3x3 --normalize imagenet --threads 1 --average logits".split()
     where = ("--data", str(photographs), "--predictions", str(tmp_path / "scores.h5"))
     assert rescli("eval", str(tmp_path / "r50.pth"), *words, *where).code == 0
 
@@ -183,13 +172,18 @@ def test_an_ensemble_is_the_mean_of_the_saved_predictions(
         assert (refused.code, "saved predictions, not a run" in refused.err) == (4, True), command
 
 
-def test_images_without_labels_and_the_file_for_a_server(
-    rescli: Rescli, photographs: Path, weights: dict[str, Path], tmp_path: Path
-) -> None:
-    folder = tmp_path / "test"
+def without_labels(photographs: Path, folder: Path) -> Path:
+    """Three of the images, as the test server has them."""
     folder.mkdir()
     for number, path in enumerate(sorted(photographs.rglob("*.JPEG"))[:3]):
         (folder / f"{number}.JPEG").write_bytes(path.read_bytes())
+    return folder
+
+
+def test_images_without_labels_and_the_file_for_a_server(
+    rescli: Rescli, photographs: Path, weights: dict[str, Path], tmp_path: Path
+) -> None:
+    folder = without_labels(photographs, tmp_path / "test")
     out = tmp_path / "answers.csv"
     done = rescli("eval", str(weights["a"]), *NET, "--data", str(folder), "--predictions", str(out))
     assert "3 images: no labels" in done.out
@@ -215,10 +209,7 @@ def test_images_without_labels_and_the_file_for_a_server(
 def test_the_page_says_how_the_server_wants_its_file(
     rescli: Rescli, photographs: Path, weights: dict[str, Path], tmp_path: Path
 ) -> None:
-    folder = tmp_path / "test"
-    folder.mkdir()
-    for number, path in enumerate(sorted(photographs.rglob("*.JPEG"))[:3]):
-        (folder / f"{number}.JPEG").write_bytes(path.read_bytes())
+    folder = without_labels(photographs, tmp_path / "test")
     devkit = tmp_path / "ILSVRC2012_devkit_t12" / "data" / "ILSVRC2012_validation_ground_truth.txt"
     devkit.parent.mkdir(parents=True)
     devkit.write_text("".join(f"{7 * (number + 1)}\n" for number in reversed(range(CLASSES))))
