@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from itertools import pairwise
 
+from rescli.analysis.claims_layers import layer_claims
 from rescli.analysis.claims_warmup import warm_up_claims
 from rescli.analysis.degradation import caveats, degradation, in_points
-from rescli.analysis.gradients import VANISHED, Gradients
+from rescli.analysis.gradients import Gradients
 from rescli.analysis.groups import Group, group
 from rescli.analysis.responses import Responses
 from rescli.analysis.run import Run
@@ -22,8 +22,11 @@ FITTED = 0.1
 def claims(
     runs: Sequence[Run], responses: Sequence[Responses] = (), gradients: Sequence[Gradients] = ()
 ) -> list[Verdict]:
-    """Every claim of Secs. 1, 4.1 and 4.2 that CIFAR runs can speak to, with the verdict of these."""
-    runs = [run for run in runs if not run.imagenet]
+    """Every claim of Secs. 1, 4.1 and 4.2 that CIFAR runs can speak to, with the verdict of these.
+
+    Of `responses` and `gradients`, which may be of any nets, the runs say which are to be compared.
+    """
+    everything, runs = runs, [run for run in runs if not run.imagenet]
     groups = [one for one in group(runs) if one.first.finished]
     return [
         *degradation(runs),
@@ -43,13 +46,8 @@ def claims(
         ),
         _overfits(groups),
         *warm_up_claims(runs),
-        *of_layers(responses, gradients),
+        *layer_claims(responses, gradients, everything),
     ]
-
-
-def of_layers(responses: Sequence[Responses], gradients: Sequence[Gradients]) -> list[Verdict]:
-    """The claims about responses (Fig. 7) and gradients (Sec. 4.1), of whatever nets these are."""
-    return [_smaller_than_plain(responses), _smaller_with_depth(responses), _no_vanishing(gradients)]
 
 
 def _of_one_net(
@@ -80,7 +78,7 @@ def _overfits(groups: Sequence[Group]) -> Verdict:
     residual = [one for one in groups if not one.first.recipe.plain and one.error is not None]
     for deep in [one for one in residual if one.first.recipe.depth == 1202]:
         for other in [one for one in residual if one.first.recipe.depth == 110]:
-            if other.first.beyond_depth() == deep.first.beyond_depth():
+            if _alike(other.first, deep.first):
                 assert deep.error is not None
                 assert other.error is not None
                 held.append(deep.error > other.error)
@@ -95,52 +93,5 @@ def _overfits(groups: Sequence[Group]) -> Verdict:
     )
 
 
-def _trained(found: Iterable[Responses], *, plain: bool) -> list[Responses]:
-    nets = [one for one in found if not one.label.endswith("initialization") and one.label.startswith("plain") == plain]
-    return sorted(nets, key=lambda one: (one.dataset, len(one.layers)))
-
-
-def _smaller_than_plain(found: Sequence[Responses]) -> Verdict:
-    pairs = [
-        (plain, residual)
-        for residual in _trained(found, plain=False)
-        for plain in _trained(found, plain=True)
-        if (plain.dataset, len(plain.layers)) == (residual.dataset, len(residual.layers))
-    ]
-    return Verdict(
-        claim="residual nets have smaller responses than their plain counterparts",
-        where="Fig. 7",
-        answer=answer([residual.median < plain.median for plain, residual in pairs]),
-        numbers=tuple(
-            f"median std: {plain.label} {plain.median:.3f}, {residual.label} {residual.median:.3f} (n = 1)"
-            for plain, residual in pairs
-        ),
-    )
-
-
-def _smaller_with_depth(found: Sequence[Responses]) -> Verdict:
-    nets = _trained(found, plain=False)
-    pairs = [(a, b) for a, b in pairwise(nets) if a.dataset == b.dataset and len(a.layers) < len(b.layers)]
-    return Verdict(
-        claim="the deeper a residual net, the smaller the responses of its layers",
-        where="Fig. 7",
-        answer=answer([deep.median < shallow.median for shallow, deep in pairs]),
-        numbers=tuple(
-            f"median std: {shallow.label} {shallow.median:.3f}, {deep.label} {deep.median:.3f} (n = 1)"
-            for shallow, deep in pairs
-        ),
-    )
-
-
-def _no_vanishing(found: Sequence[Gradients]) -> Verdict:
-    plain = [one for one in found if one.label.startswith("plain")]
-    return Verdict(
-        claim="the gradients of plain nets with BN do not vanish",
-        where="Sec. 4.1",
-        answer=answer([one.healthy for one in plain]),
-        numbers=tuple(
-            f"{one.label}: the smallest gradient of weights ({one.smallest[0]}) is {one.smallest[1]:.2g} of the largest, "
-            f"vanished would be below {VANISHED:g} (n = 1)"
-            for one in plain
-        ),
-    )
+def _alike(a: Run, b: Run) -> bool:
+    return (a.beyond_depth(), a.recipe.shortcut) == (b.beyond_depth(), b.recipe.shortcut)

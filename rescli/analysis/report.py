@@ -12,8 +12,8 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 import rescli
 from rescli.analysis.claims import claims
-from rescli.analysis.claims import of_layers as layer_claims
 from rescli.analysis.claims_imagenet import claims_imagenet
+from rescli.analysis.claims_layers import layer_claims
 from rescli.analysis.collect import Collection
 from rescli.analysis.degradation import degradation_table
 from rescli.analysis.evidence import Evidence, evidence
@@ -60,11 +60,11 @@ def report(found: Collection, measured: Measured, *, title: str, known: Evidence
 
 def sections(found: Collection, measured: Measured, known: Evidence) -> list[Section]:
     """What was trained on CIFAR, and on ImageNet: of each only if there is something. Then all runs in two tables."""
-    cifar = [run for run in found.runs if not run.imagenet]
+    cifar = any(not run.imagenet for run in found.runs)
     photographs = [run for run in found.runs if run.imagenet]
-    made = [of_cifar(cifar, measured)] if cifar else []
+    made = [of_cifar(found.runs, measured)] if cifar else []
     if not cifar and measured.responses:  # the layers of ImageNet nets
-        judged = layer_claims(measured.responses, measured.gradients)
+        judged = layer_claims(measured.responses, measured.gradients, found.runs)
         made.append(Section(title="Layers", verdicts=tuple(judged), figures=tuple(of_layers(measured))))
     made += [of_imagenet(photographs, known)] if known else []
     if found.runs:
@@ -73,12 +73,13 @@ def sections(found: Collection, measured: Measured, known: Evidence) -> list[Sec
 
 
 def of_cifar(runs: Sequence[Run], measured: Measured) -> Section:
-    """Table 6, Figs. 1, 6 and 7, and the claims of Secs. 1 and 4.2."""
+    """Table 6, Figs. 1, 6 and 7, and the claims of Secs. 1 and 4.2; `runs` may hold others than CIFAR's."""
+    cifar = [run for run in runs if not run.imagenet]
     return Section(
         title="CIFAR",
         verdicts=tuple(claims(runs, measured.responses, measured.gradients)),
-        figures=(*figures(runs), *of_layers(measured)),
-        tables=(table6(runs),),
+        figures=(*figures(cifar), *of_layers(measured)),
+        tables=(table6(cifar),),
     )
 
 
@@ -95,9 +96,10 @@ def of_imagenet(runs: Sequence[Run], known: Evidence) -> Section:
 
 def verdicts_of(found: Collection, measured: Measured, known: Evidence) -> list[Verdict]:
     """Those of the page."""
-    cifar = [run for run in found.runs if not run.imagenet]
+    cifar = any(not run.imagenet for run in found.runs)
     both = measured.responses, measured.gradients
-    verdicts = claims(cifar, *both) if cifar else layer_claims(*both) if measured.responses else []
+    layers = layer_claims(*both, found.runs) if measured.responses else []
+    verdicts = claims(found.runs, *both) if cifar else layers
     return [*verdicts, *(claims_imagenet(known) if known else [])]
 
 

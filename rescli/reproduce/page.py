@@ -113,7 +113,7 @@ def _ours(one: Result, these: Group) -> str:
 
 
 def _is(row: dict[str, object], these: Group) -> bool:
-    return row["net"] == these.first.label
+    return row["run"] in {str(run.path) for run in these.runs}
 
 
 def _differences(runs: Sequence[Run]) -> list[str]:

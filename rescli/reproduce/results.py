@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from rescli.analysis.claims import claims, of_layers
+from rescli.analysis.claims import claims
 from rescli.analysis.curves import curves
 from rescli.analysis.fig7 import fig7
 from rescli.analysis.gradients import gradients_plot
@@ -154,12 +154,6 @@ def _plot(element: Element, runs: Sequence[Run], layers: Layers, note: str) -> P
 
 
 def _verdicts(element: Element, runs: Sequence[Run], layers: Layers) -> tuple[Verdict, ...]:
-    """Those of the element's claims. What was measured of layers does not know of its run: its caveats are added."""
-    about_layers = {one.claim for one in of_layers((), ())}
-    measured = {*(one.what for one in layers.responses), *(one.what for one in layers.gradients)}
-    caveats = tuple(sorted({mark for run in runs if str(run.path) in measured for mark in run.marks()}))
-    found: Mapping[str, Verdict] = {one.claim: one for one in claims(runs, layers.responses, layers.gradients)}
-    return tuple(
-        replace(found[claim], caveats=caveats) if claim in about_layers and found[claim].numbers else found[claim]
-        for claim in element.claims
-    )
+    """Those of the element's claims."""
+    found = {one.claim: one for one in claims(runs, layers.responses, layers.gradients)}
+    return tuple(found[claim] for claim in element.claims)

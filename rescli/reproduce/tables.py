@@ -62,13 +62,13 @@ def _label(run: Run) -> str:
 def response_table(found: Sequence[Responses], title: str) -> Table:
     """Median, smallest and largest standard deviation over the 3x3 layers of every net; Fig. 7 prints no numbers."""
     rows = [(one.label, len(one.layers), one.median, float(one.std.min()), float(one.std.max())) for one in found]
-    names = ("net", "layers", "median_std", "smallest_std", "largest_std")
+    names = ("run", "net", "layers", "median_std", "smallest_std", "largest_std")
     over = ", ".join(dict.fromkeys(f"{one.images:,} {one.split} images in {one.precision}" for one in found))
     return Table(
         title=title,
         columns=("net", "3x3 layers", "median std", "smallest", "largest"),
         rows=tuple((label, str(layers), *(f"{value:.3f}" for value in values)) for label, layers, *values in rows),
-        exact=tuple(dict(zip(names, row, strict=True)) for row in rows),
+        exact=tuple(dict(zip(names, (one.what, *row), strict=True)) for one, row in zip(found, rows, strict=True)),
         notes=(f"outputs of each 3x3 layer, after BN and before ReLU or addition; over {over}",),
         right=(1, 2, 3, 4),
     )
@@ -76,7 +76,7 @@ def response_table(found: Sequence[Responses], title: str) -> Table:
 
 def gradient_table(found: Sequence[Gradients], title: str) -> Table:
     """The layer with the smallest gradient of every net, in parts of the largest; the paper prints no numbers."""
-    names = ("net", "smallest_at", "of_the_largest", "smallest_variance", "healthy")
+    names = ("run", "net", "smallest_at", "of_the_largest", "smallest_variance", "healthy")
     rows = [(one.label, *one.smallest, min(layer.variance for layer in one.layers), one.healthy) for one in found]
     over = ", ".join(dict.fromkeys(f"{one.batches} batches of {one.batch_size} images" for one in found))
     return Table(
@@ -86,7 +86,7 @@ def gradient_table(found: Sequence[Gradients], title: str) -> Table:
             (label, layer, f"{ratio:.2g}", f"{variance:.2g}", "yes" if healthy else "no")
             for label, layer, ratio, variance, healthy in rows
         ),
-        exact=tuple(dict(zip(names, row, strict=True)) for row in rows),
+        exact=tuple(dict(zip(names, (one.what, *row), strict=True)) for one, row in zip(found, rows, strict=True)),
         notes=(f"over {over}; a gradient is called vanished below {VANISHED:g} of the largest layer's",),
         right=(2, 3),
     )

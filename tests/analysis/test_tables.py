@@ -181,3 +181,10 @@ def test_footnotes_have_letters() -> None:
     assert notes.mark(["x", "y"]) == "a,b"
     assert notes.mark([str(number) for number in range(25)]).endswith("aa")
     assert notes.mark(["y", "x"]) == "a,b"
+
+
+def test_the_1202_layer_net_is_compared_with_one_of_its_own_shortcuts(tmp_path: Path) -> None:
+    a_run(tmp_path / "r110b.h5", depth=110, shortcut="B", error=6.0)
+    a_run(tmp_path / "r1202.h5", depth=1202, error=7.9)
+    found = {one.claim: one.answer for one in claims(collect([tmp_path]).runs)}
+    assert found["the 1202-layer net has higher test error than the one with 110 layers"] == "cannot tell"

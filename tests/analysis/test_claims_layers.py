@@ -1,0 +1,76 @@
+"""Claims about layers, from made-up responses: only nets that were trained alike are compared."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from rescli.analysis.claims_layers import layer_claims
+from rescli.analysis.points import points
+from rescli.analysis.responses import Layer, Responses
+from rescli.analysis.run import Run, read
+from rescli.analysis.verdict import Verdict
+from tests.analysis.runs import a_run
+
+
+def responses(run: Run, median: float) -> Responses:
+    """The same standard deviation in every layer."""
+    none = np.zeros(0)
+    layers = tuple(
+        Layer(point=place, mean=0.0, std=median, channel_mean=none, channel_std=none) for place in points(run.spec)
+    )
+    return Responses(
+        what=str(run.path),
+        label=run.label,
+        network="",
+        dataset="cifar10",
+        split="test",
+        images=10,
+        iteration=run.iteration,
+        precision="fp32",
+        statistics="running",
+        weights="",
+        layers=layers,
+    )
+
+
+def judged(medians: dict[str, float], runs: dict[str, Run]) -> list[Verdict]:
+    found = [responses(runs[name], median) for name, median in medians.items()]
+    return layer_claims(found, (), runs.values())[:2]
+
+
+def test_runs_of_another_length_are_not_compared(tmp_path: Path) -> None:
+    runs = {}
+    for iterations in (64000, 4000):
+        for depth in (20, 56):
+            name = f"r{depth}-{iterations}"
+            runs[name] = read(a_run(tmp_path / f"{name}.h5", depth=depth, iterations=iterations))
+    # Within each length the deeper net has the smaller responses; the short shallow one beside the long deep one has not.
+    _, depth = judged({"r20-64000": 0.9, "r20-4000": 0.4, "r56-64000": 0.5, "r56-4000": 0.3}, runs)
+    assert depth.answer == "yes"
+    assert depth.numbers == (
+        "median std: ResNet-20 0.900, ResNet-56 0.500 (n = 1)",
+        "median std: ResNet-20 0.400, ResNet-56 0.300 (n = 1)",
+    )
+    assert depth.caveats == ("iterations 4,000 (paper: 64,000)",)
+
+
+def test_neither_are_runs_of_another_precision_or_shortcut(tmp_path: Path) -> None:
+    runs = {
+        "plain": read(a_run(tmp_path / "plain.h5", plain=True, precision="bf16")),
+        "residual": read(a_run(tmp_path / "residual.h5")),
+        "b": read(a_run(tmp_path / "b.h5", depth=56, shortcut="B")),
+    }
+    beside_plain, depth = judged({"plain": 0.9, "residual": 0.5, "b": 0.4}, runs)
+    assert (beside_plain.answer, depth.answer) == ("cannot tell", "cannot tell")
+    assert beside_plain.numbers == depth.numbers == ()
+    runs["plain"] = read(a_run(tmp_path / "plain32.h5", plain=True))
+    assert judged({"plain": 0.9, "residual": 0.5}, runs)[0].answer == "yes"
+
+
+def test_weights_that_are_no_run_are_compared_with_their_like(tmp_path: Path) -> None:
+    runs = {f"r{depth}": read(a_run(tmp_path / f"r{depth}.h5", depth=depth)) for depth in (20, 56)}
+    found = [responses(runs["r20"], 0.9), responses(runs["r56"], 0.5)]
+    assert layer_claims(found, ())[1].answer == "yes"
+    assert layer_claims(found, (), [runs["r20"]])[1].answer == "cannot tell", "one is a run, of the other nobody knows"
