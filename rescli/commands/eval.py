@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -168,28 +169,30 @@ def evaluate(
     ]
     result = score_ensemble(asked, watch()) if together else score(asked[0], watch())
     if isinstance(result, Graded):
-        if predictions is not None:
-            write(predictions, result.predictions)
-        unsaved = _keep(paths[0], result) if save else None
+        unsaved = [] if predictions is None else _attempted(lambda: write(predictions, result.predictions))
+        unsaved += _attempted(lambda: _keep(paths[0], result)) if save else []
         show_graded(result, json=json)
-        if unsaved is not None:
-            raise unsaved
-    elif predictions is not None:
+        if unsaved:
+            raise unsaved[0]
+        return
+    show_evaluation(result, json=json)
+    if predictions is not None:
         raise UsageError(f"{paths[0]} is a CIFAR net: --predictions has no effect", "Leave it out.")
-    else:
-        show_evaluation(result, json=json)
 
 
-def _keep(path: Path, result: Graded) -> RescliError | None:
-    """Save the result; what goes wrong is handed back, for what was computed is shown all the same."""
+def _attempted(save: Callable[[], None]) -> list[RescliError]:
+    """What goes wrong is handed back: what was computed is shown, and kept elsewhere, all the same."""
+    try:
+        save()
+    except RescliError as error:
+        return [error]
+    return []
+
+
+def _keep(path: Path, result: Graded) -> None:
     from rescli.engine.keep import keep
 
-    try:
-        place = keep(path, result)
-    except RescliError as error:
-        return error
-    console.note(f"Kept in {path} as {place}.")
-    return None
+    console.note(f"Kept in {path} as {keep(path, result)}.")
 
 
 def _members(files: list[str], weights: Path | None) -> tuple[bool, list[Path]]:

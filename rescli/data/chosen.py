@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -28,12 +29,12 @@ class Chosen:
         """Where they are."""
         return self.whole.root
 
-    @property
+    @cached_property
     def files(self) -> tuple[str, ...]:
         """The name of each."""
         return tuple(self.whole.files[row] for row in self.rows.tolist())
 
-    @property
+    @cached_property
     def labels(self) -> npt.NDArray[np.int64]:
         """The class of each."""
         labels: npt.NDArray[np.int64] = self.whole.labels[self.rows]

@@ -78,7 +78,8 @@ def steps(run: Training) -> Iterator[None]:
             checkpoint(run, "finished")
             run.finished = True
             return
-        stopping, saving = run.team.any(run.stop.received is not None, run.checkpointer.due())
+        due = run.team.first and run.checkpointer.due()  # the others write nothing and cannot say how long it takes
+        stopping, saving = run.team.any(run.stop.received is not None, due)
         if stopping or saving:
             checkpoint(run, "stopped" if stopping else "running")
         if stopping:

@@ -135,8 +135,13 @@ def save(path: Path, made: Predictions) -> None:
 
 
 def check_name(path: Path) -> None:
-    """Raises `UsageError` for a file of another kind than .h5 and .csv, and for one that is there: it may be a run."""
+    """Before anything is computed.
+
+    Raises `UsageError` for a file of another kind than .h5 and .csv, one that is there (it may be a run), and a missing folder.
+    """
     if path.suffix not in (".h5", ".csv"):
         raise UsageError(f"{path}: predictions are written as .h5 or .csv", "Give it one of these endings.")
     if path.exists():
         raise UsageError(f"{path} exists already", "Name another file: --predictions.")
+    if not path.parent.is_dir():
+        raise UsageError(f"{path}: there is no folder {path.parent}", "Make it, or name another file: --predictions.")

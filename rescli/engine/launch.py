@@ -17,21 +17,26 @@ def train_on(devices: int, arguments: Sequence[str], path: Path, *, threads: int
     Raises a `RescliError` with the exit code of the process that failed first, who has said itself what was wrong.
     """
     ending = launch(devices, arguments, threads=threads)
-    if ending.signal is not None:
-        raise _stopped(ending.signal, path)
+    if ending.signal is not None and (error := _stopped(ending.signal, path)) is not None:
+        raise error
     if ending.rank is not None:
         raise _failed(ending.rank, ending.code)
 
 
-def _stopped(number: int, path: Path) -> RescliError:
-    """After a signal the processes had their time to write a checkpoint, and the first one has said so."""
+def _stopped(number: int, path: Path) -> RescliError | None:
+    """After a signal the processes had their time to write a checkpoint, and the first one has said so.
+
+    None where the run had come to its end: the signal found the last store being written.
+    """
     name = signal.Signals(number).name
     kind = Interrupted if number == signal.SIGINT else StoppedEarly
     try:
-        written = read_run(path, tensors=False).status == "stopped"
+        status = read_run(path, tensors=False).status
     except StoreError:
-        written = False
-    if not written:
+        status = None
+    if status == "finished":
+        return None
+    if status != "stopped":
         return RescliError(f"{name} before a checkpoint could be written to {path}")
     error = kind(f"{name}, with a checkpoint in {path}", "The same command with --resume goes on.")
     error.told = True

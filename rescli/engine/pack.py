@@ -15,7 +15,7 @@ from rescli.data.decode import in_parallel, threads
 from rescli.data.listing import Photographs, list_images, splits_of
 from rescli.data.packing import MEAN_SHORTER, MEAN_SIZE, SUBSAMPLING, Prepared, for_training, kept_whole
 from rescli.engine.observer import Observer, Silent
-from rescli.errors import DataError
+from rescli.errors import DataError, UsageError
 from rescli.store.pack import Pack, PackedSplit
 from rescli.store.pack_file import PackFile, new_pack
 from rescli.store.pack_index import build_front, room_for
@@ -95,6 +95,8 @@ def _listings(asked: Packing) -> dict[str, Photographs]:
         raise DataError(
             f"{asked.data}: holds neither train/ nor val/", "Give the folder that holds one of them: --data DIR."
         )
+    if asked.truth is not None and "val" not in found:
+        raise UsageError(f"{asked.data} has no val/: --truth has no effect", "Leave it out.")
     listings: dict[str, Photographs] = {}
     for name in found:
         truth = asked.truth if name == "val" else None

@@ -28,7 +28,7 @@ from rescli.engine.source import Supply
 from rescli.engine.stopping import StopSignals
 from rescli.engine.streaming import Stream
 from rescli.engine.suitable import check_classes, check_last_batch, tested_images
-from rescli.errors import DataError
+from rescli.errors import DataError, UsageError
 from rescli.recipes.imagenet import SHORTER, ImageNetRecipe, in_proportion
 from rescli.store.record import RunRecord
 
@@ -54,7 +54,7 @@ class Streamed:
         self._observer, self._stop = observer, stop
         self._train: Photographs = list_images(root, "train")
         self._tested: Photographs = tested_images(root, recipe.tested, request, self._train)
-        self._skipped: tuple[str, ...] = ()
+        self._skipped: tuple[str, ...] | None = None  # None: nobody has asked which images are damaged
         if request.skip_damaged and not request.resumes:
             self._leave_out(self._damaged(self._train, "train") + self._damaged(self._tested, recipe.tested))
         check_classes(self._train, self._tested)
@@ -77,9 +77,9 @@ class Streamed:
     @property
     def inputs(self) -> Mapping[str, npt.NDArray[Any]]:
         """The mean image, the names of the classes, a digest of which images these are, and what is damaged and left out."""
-        skipped = {"skipped": np.array([name.encode() for name in self._skipped])} if self._skipped else {}
+        names = None if self._skipped is None else np.array([name.encode() for name in self._skipped], np.bytes_)
         return {
-            **skipped,
+            **({} if names is None else {"skipped": names}),
             "mean_image": self.mean(),
             "classes": np.array([name.encode() for name in self._train.classes]),
             "images_sha256": fingerprint(self._train),
@@ -111,9 +111,17 @@ class Streamed:
         return self._mean
 
     def check_same(self, request: Request, record: RunRecord) -> None:
-        """Raises `DataError` where they are other images; the mean image is the stored one, and so is what is left out."""
+        """Raises `DataError` where they are other images; the mean image is the stored one, and so is what is left out.
+
+        Raises `UsageError` for `skip_damaged` where the run was begun without: which images come when follows from all of them.
+        """
         if "skipped" in record.inputs:
             self._leave_out(tuple(name.decode() for name in record.inputs["skipped"].tolist()))
+        elif request.skip_damaged:
+            raise UsageError(
+                f"{request.path} was begun without --skip-damaged, and what is left out is decided then",
+                "Leave the option out and put a good copy of the image in its place, or begin another run.",
+            )
         for images, digest, what in (
             (self._train, "images_sha256", "trained on"),
             (self._tested, "tested_sha256", "evaluated on"),

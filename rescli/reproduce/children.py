@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -61,7 +62,7 @@ def begin(run: Planned, place: Place, *, new: bool) -> Child:
     command = [*PROGRAM, *run.arguments(threads=place.threads if new else None)]
     try:
         with run.log.open("ab", buffering=0) as log:
-            log.write(f"$ {run.line}\n".encode())
+            log.write(f"$ {shlex.join(['rescli', *command[len(PROGRAM) :]])}\n".encode())
             start = log.tell()
             process = subprocess.Popen(
                 command,

@@ -55,9 +55,14 @@ def conduct(order: Order, stop: StopSignals, tell: Callable[[str], None]) -> tup
     ledger = Runner(order.runs, spots, stop, tell, wait=order.wait).carry_out()
     if stop.received is not None:
         return ledger, []
-    found = {one.name: _concluded(one, order, stop, tell) for one in order.elements}
-    ledger.undrawn.update({name: made for name, made in found.items() if isinstance(made, str)})
-    return ledger, [made for made in found.values() if not isinstance(made, str)]
+    results = []
+    for one in order.elements:
+        made = _concluded(one, order, stop, tell)
+        if isinstance(made, str):
+            ledger.undrawn[one.name] = made
+        elif made is not None:
+            results.append(made)
+    return ledger, results
 
 
 def check(settings: Settings) -> None:
@@ -75,8 +80,11 @@ def check(settings: Settings) -> None:
         choose(settings.backend)
 
 
-def conclude(element: Element, order: Order, stop: StopSignals, tell: Callable[[str], None]) -> Result:
-    """The figure, the table and the verdicts of an element, from all its runs in the study's folder, written into it."""
+def conclude(element: Element, order: Order, stop: StopSignals, tell: Callable[[str], None]) -> Result | None:
+    """The figure, the table and the verdicts of an element, from all its runs in the study's folder, written into it.
+
+    None after a signal: what was written before is more than what was measured until then.
+    """
     from rescli.analysis.subject import Wishes
     from rescli.reproduce.measuring import measure
     from rescli.reproduce.results import result
@@ -85,13 +93,15 @@ def conclude(element: Element, order: Order, stop: StopSignals, tell: Callable[[
     found = [run for run in _runs_in(order.folder, tell) if settings.covers(run.recipe.dataset, run.recipe.iterations)]
     wishes = Wishes(data=settings.data, backend=settings.backend, threads=settings.threads)
     layers = measure(element, found, wishes, tell, lambda: stop.received is not None)
+    if stop.received is not None:
+        return None
     made = result(element, found, layers, settings.marks)
     for path in write(made, order.folder):
         tell(f"Written: {path}")
     return made
 
 
-def _concluded(element: Element, order: Order, stop: StopSignals, tell: Callable[[str], None]) -> Result | str:
+def _concluded(element: Element, order: Order, stop: StopSignals, tell: Callable[[str], None]) -> Result | str | None:
     """`conclude`, or why it could not: the other elements, and what became of the runs, are still to be told."""
     try:
         return conclude(element, order, stop, tell)

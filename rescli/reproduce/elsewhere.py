@@ -14,8 +14,9 @@ def _train(*nets: str) -> tuple[str, ...]:
     lines = []
     for net in nets:
         model, _, option = net.partition("-")
-        shortcut = f" --shortcut {option}" if option else ""
-        lines.append(f"rescli train imagenet --model {model}{shortcut} --out imagenet/{net}.h5 --resume")
+        choice = f" --shortcut {option}" if option else ""
+        choice += " --lr 0.01" if model.startswith("vgg") else ""  # no BN: 0.1 is too much
+        lines.append(f"rescli train imagenet --model {model}{choice} --out imagenet/{net}.h5 --resume")
     return tuple(lines)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import heapq
+import os
 import shutil
 from collections import Counter
 from collections.abc import Callable
@@ -73,12 +74,13 @@ def estimate(order: Order, tell: Callable[[str], None] = lambda _: None) -> Esti
     after = sum(_afterwards(element, timings) for element in order.elements)
     first = next(iter(timings.values()))
     place = next(parent for parent in (order.folder, *order.folder.absolute().parents) if parent.exists())
-    memory = sorted((one.memory for one in runs if one.iterations), reverse=True)[: _sharing(order)]
+    jobs = max(1, min(order.jobs, sum(one.iterations > 0 for one in runs)))
+    memory = sorted((one.memory for one in runs if one.iterations), reverse=True)[: _sharing(order, jobs)]
     return Estimate(
         runs=runs,
         jobs=order.jobs,
         iterations=sum(one.iterations for one in runs),
-        seconds=side_by_side([one.seconds for one in runs], order.jobs) + after,
+        seconds=side_by_side([_slower(order, jobs) * one.seconds for one in runs], jobs) + after,
         device=first.device,
         memory=sum(memory),
         memory_free=first.memory_free,
@@ -101,10 +103,20 @@ def store_bytes(net: Net) -> int:
     return GENERATIONS * (2 * FLOATS * cost(spec).parameters + CURVES)
 
 
-def _sharing(order: Order) -> int:
-    """How many jobs share the device with the most of them."""
-    spots = places(order.jobs, order.settings.backend)
+def _sharing(order: Order, jobs: int) -> int:
+    """How many of the jobs share the device with the most of them."""
+    spots = places(jobs, order.settings.backend)
     return max(Counter(tuple(sorted(one.variables.items())) for one in spots).values())
+
+
+def _slower(order: Order, jobs: int) -> float:
+    """How much slower a run is than by itself: jobs that share a GPU, or threads that share a processor, take turns."""
+    spots = places(order.jobs, order.settings.backend)
+    if any(one.variables for one in spots):
+        return _sharing(order, jobs)
+    processors = len(os.sched_getaffinity(0))
+    threads = min(order.settings.threads or spots[0].threads or 1, processors)
+    return max(1.0, jobs * threads / processors)
 
 
 def _request(run: Planned, order: Order) -> Request:

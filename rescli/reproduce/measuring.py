@@ -13,7 +13,7 @@ from rescli.analysis.gradients import Gradients, gradients
 from rescli.analysis.responses import Responses, responses
 from rescli.analysis.run import Run
 from rescli.analysis.subject import Wishes
-from rescli.errors import RescliError, StoreError
+from rescli.errors import RescliError, StoreError, out_of_memory
 from rescli.reproduce.codec import (
     dumps,
     gradients_from_dict,
@@ -66,6 +66,10 @@ def measure(
                 norms.append(_kept(run, "gradients", partial(_differentiate, run, wishes, tell)))
         except RescliError as error:
             notes.append(f"{net.label} was not measured: {error.message}")
+        except Exception as error:
+            if not out_of_memory(error):
+                raise
+            notes.append(f"{net.label} was not measured: out of memory")
     return Layers(responses=tuple(found), gradients=tuple(norms), notes=tuple(notes))
 
 

@@ -85,8 +85,12 @@ def command(one: Result, chapter: Chapter) -> str:
     counts = {net: len({run.recipe.seed for run in one.runs if net.is_of(run.recipe)}) for net in there}
     if any(count != net.runs for net, count in counts.items()):
         words.append(f"--seeds {max(counts.values())}")
+    first = min((run.recipe.seed for run in one.runs), default=0)
+    words += [f"--seed {first}"] if first else []
     if chapter.iterations != PAPER_ITERATIONS:
         words.append(f"--scale {chapter.iterations / PAPER_ITERATIONS:g}")
+    precisions = {run.recipe.precision for run in one.runs}
+    words += [f"--precision {precision}" for precision in precisions if len(precisions) == 1]
     if chapter.dataset != PAPER_DATASET:
         words.append(f"--dataset {chapter.dataset}")
     return " ".join(words)

@@ -1,4 +1,7 @@
-"""The runs that elements need: their names, files and command lines. What is printed is what is executed. No torch."""
+"""The runs that elements need: their names, files and command lines. What is printed is what is executed.
+
+Only `--jobs` add something: on a processor each gets its `--threads`. No torch.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +14,9 @@ from rescli.errors import UsageError
 from rescli.recipes.cifar import PAPER_ITERATIONS
 from rescli.reproduce.element import Element, Net
 from rescli.reproduce.settings import PAPER_DATASET, Settings
+
+PROCESSORS = 4
+"""Of a job in a queue, unless the user says how many threads there are to be."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -132,10 +138,12 @@ def not_run(element: Element) -> UsageError:
 
 def script(runs: Sequence[Planned]) -> str:
     """An array job for Slurm: a run each, put back into the queue where it was stopped (docs/distributed.md)."""
+    settings = runs[0].settings
+    device = "" if settings.backend == "cpu" else " --gpus=1"
     cases = "\n".join(f"{number}) srun {one.line} ;;" for number, one in enumerate(runs))
     return f"""\
 #!/bin/sh
-#SBATCH --array=0-{len(runs) - 1} --gpus=1 --cpus-per-task=4
+#SBATCH --array=0-{len(runs) - 1}{device} --cpus-per-task={settings.threads or PROCESSORS}
 #SBATCH --time=04:00:00 --signal=USR1@120 --requeue --open-mode=append
 export SRUN_CPUS_PER_TASK="$SLURM_CPUS_PER_TASK"
 case "$SLURM_ARRAY_TASK_ID" in

@@ -18,6 +18,8 @@ from rescli.reproduce.study import State, state_of
 TICK = 0.2
 EVERY = 60.0
 """Seconds between two lines on runs in progress."""
+AGAIN = 300.0
+"""Seconds until a run of another machine's process is tried again: nobody here can see that process die."""
 TRIES = 5
 """How often a run may be found locked by a process that does not say who it is."""
 
@@ -61,6 +63,7 @@ class Runner:
         self._children: list[Child] = []
         self._lost: Counter[Planned] = Counter()
         """Runs that another process was quicker to begin, with how often."""
+        self._lost_at: dict[Planned, float] = {}
         self._said = time.monotonic()
 
     def carry_out(self) -> Ledger:
@@ -95,7 +98,7 @@ class Runner:
             elif state.ends:
                 self._close(run, f"cannot be trained: {state.error}")
                 self.ledger.failed[run] = state.error
-            elif self._free and not (state.holder and (state.holder.alive or run in self._lost)):
+            elif self._free and not self._in_other_hands(run, state):
                 place = self._free[0]
                 try:
                     child = begin(run, place, new=state.word == "missing")
@@ -108,6 +111,12 @@ class Runner:
                 self._children.append(child)
                 goes_on = f"goes on after iteration {state.iteration:,}" if state.iteration else "begins"
                 self._tell(f"{run.title}: {goes_on}{_where(place)}, says more in {run.log}")
+
+    def _in_other_hands(self, run: Planned, state: State) -> bool:
+        """Whether a run is left to who holds it. Of a process on another machine only a try tells whether it still does."""
+        if state.holder is None or state.holder.alive:
+            return state.holder is not None
+        return run in self._lost and time.monotonic() - self._lost_at[run] < AGAIN
 
     def _close(self, run: Planned, word: str) -> None:
         self._open.remove(run)
@@ -132,6 +141,7 @@ class Runner:
             elif state.at_work or (child.locked_out() and self._lost[run] < TRIES):
                 # Another process was quicker: it has the lock, and may say who it is a moment later.
                 self._lost[run] += 1
+                self._lost_at[run] = time.monotonic()
                 self._open.append(run)
                 self._tell(f"{run.title}: {state.holder or 'another process'} is at work on it")
             elif code in (75, 130):  # told to stop by somebody else: that one knows why

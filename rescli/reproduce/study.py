@@ -64,6 +64,8 @@ def state_of(run: Planned) -> State:
         "dataset": run.settings.dataset,
         "seed": run.seed,
         "iterations": run.settings.iterations,
+        # of the others the backend decides: bf16 is fp32 where the processor has none
+        **({"precision": "fp32"} if run.settings.precision == "fp32" else {}),
     }
     wrong = [f"{name} {summary.get(name)}" for name, value in facts.items() if summary.get(name) != value]
     if wrong:

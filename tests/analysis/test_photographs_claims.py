@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from rescli.analysis.claims_imagenet import claims_imagenet
 from rescli.analysis.collect import collect
 from rescli.analysis.curves import curves
@@ -79,6 +81,20 @@ def test_an_ensemble_is_compared_with_single_networks_on_the_same_images(tmp_pat
         "top-5: best of 2 tests of one network 15.00 %, ensemble of 2: ResNet-50, ResNet-152 10.00 %",
     )
     ensemble(tmp_path / "e.h5", [one, other], wrong=2, images=30)
+    assert claims_imagenet(known(tmp_path))[-1].answer == "cannot tell"
+
+
+def test_an_ensemble_is_not_compared_with_what_was_tested_otherwise(tmp_path: Path) -> None:
+    alike = [
+        scores(tmp_path / f"{n}.h5", network("resnet50", classes=10), wrong=4, model={"w": np.full(1, n)})
+        for n in (1, 2)
+    ]
+    ensemble(tmp_path / "e.h5", alike, wrong=2)
+    for path in alike:
+        path.unlink()
+    one_crop = {"crops": 1}
+    scores(tmp_path / "a.h5", network("resnet50", classes=10), wrong=4, views=one_crop, model={"w": np.full(1, 1)})
+    scores(tmp_path / "b.h5", network("resnet50", classes=10), wrong=4, precision="bf16", model={"w": np.full(1, 2)})
     assert claims_imagenet(known(tmp_path))[-1].answer == "cannot tell"
 
 

@@ -19,6 +19,7 @@ from torchvision.datasets import ImageFolder
 from torchvision.transforms import Compose, Normalize, PILToTensor, Resize, TenCrop
 from torchvision.transforms._presets import ImageClassification
 
+from rescli.errors import StoreError
 from rescli.models.blocks import PlainBlock
 from rescli.store.predictions import read_predictions
 from tests.cli.conftest import Rescli
@@ -91,7 +92,18 @@ def test_bottlenecks_give_the_logits_of_torchvisions_own_preset_too(
     """Of v1.5, which halves maps in the 3x3: the file cannot say so, the user does."""
     net = randomized(torchvision.models.resnet50(num_classes=CLASSES), 3).eval()
     torch.save(net.state_dict(), tmp_path / "r50.pth")
-    words = "--net resnet50 --stride-in 3x3 --normalize imagenet --threads 1 --average logits".split()
+    words = [
+        "--net",
+        "resnet50",
+        "--stride-in",
+        "3x3",
+        "--normalize",
+        "imagenet",
+        "--threads",
+        "1",
+        "--average",
+        "logits",
+    ]
     where = ("--data", str(photographs), "--predictions", str(tmp_path / "scores.h5"))
     assert rescli("eval", str(tmp_path / "r50.pth"), *words, *where).code == 0
 
@@ -204,6 +216,21 @@ def test_images_without_labels_and_the_file_for_a_server(
     truth.write_text("0.JPEG 0\n1.JPEG 0\n2.JPEG 6\n")
     beyond = rescli("eval", str(weights["a"]), *NET, "--data", str(folder), "--truth", str(truth))
     assert (beyond.code, "images of class 6" in beyond.err) == (2, True)
+
+
+def test_a_test_is_not_lost_where_its_predictions_cannot_be_written(
+    rescli: Rescli, photographs: Path, weights: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    line = ("eval", str(weights["a"]), *NET, "--data", str(photographs))
+    refused = rescli(*line, "--predictions", str(tmp_path / "missing" / "p.h5"))
+    assert (refused.code, refused.out, "there is no folder" in refused.err) == (2, "", True)
+
+    def full(path: Path, data: bytes, *, keep: object) -> None:
+        raise StoreError(f"{path}: no space left", "Make room.")
+
+    monkeypatch.setattr("rescli.engine.networks.install", full)
+    done = rescli(*line, "--predictions", str(tmp_path / "p.h5"))
+    assert (done.code, "top-1 error" in done.out, "no space left" in done.err) == (4, True, True)
 
 
 def test_the_page_says_how_the_server_wants_its_file(

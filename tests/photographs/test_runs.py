@@ -281,6 +281,26 @@ def test_damaged_images_are_left_out_when_asked_and_stay_so(trained: Train, phot
     assert record.inputs["skipped"].tolist() == expected.inputs["skipped"].tolist()
 
 
+def test_what_is_left_out_is_decided_when_a_run_begins(trained: Train, photographs: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "copy"
+    shutil.copytree(photographs, copy)
+    recipe = little(iterations=4, precise_bn=0)
+    for name, skip_damaged in (("asked.h5", True), ("never.h5", False)):
+        with pytest.raises(StoppedEarly):
+            trained(recipe, name=name, data=copy, skip_damaged=skip_damaged, observer=StopsTraining(2))
+    victim = copy / "val" / "n02" / "0.JPEG"
+    good = victim.read_bytes()
+    victim.write_bytes(good[:200])
+    with pytest.raises(UsageError, match="begun without --skip-damaged"):
+        trained(recipe, name="never.h5", data=copy, skip_damaged=True, resume=True)
+    with pytest.raises(DataError, match="cannot be decoded"):
+        trained(recipe, name="never.h5", data=copy, resume=True)
+    victim.write_bytes(good)
+    assert trained(recipe, name="never.h5", data=copy, resume=True)[1].status == "finished"
+    _, record = trained(recipe, name="asked.h5", data=copy, skip_damaged=True, resume=True)
+    assert (record.status, record.inputs["skipped"].tolist()) == ("finished", [])
+
+
 def test_validation_images_in_no_folders_have_their_classes_in_a_file(
     trained: Train, photographs: Path, tmp_path: Path
 ) -> None:

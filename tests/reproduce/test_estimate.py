@@ -51,6 +51,9 @@ def test_what_is_left_is_added_up(
     side = rescli(*words, "--dry-run", "--json", "--jobs", "2", "--backend", "cpu").document
     assert (side["seconds"], side["memory"]) == (pytest.approx(one + 3), 2 * 10**9)
 
+    all_cores = (*words, "--dry-run", "--json", "--jobs", "2", "--backend", "cpu", "--threads", "64")
+    assert rescli(*all_cores).document["seconds"] == pytest.approx(2 * one + 3), "no faster than one after the other"
+
     trainer(**{"synthetic-plain56-64-seed0": "die"})  # after half of it
     rescli(*words)
     left = rescli(*words, "--dry-run", "--json").document
@@ -58,6 +61,18 @@ def test_what_is_left_is_added_up(
     assert left["seconds"] == pytest.approx(3 + 1 + 1.01 * 32 * 0.5 + 10 + 3)
     shown = rescli(*words, "--dry-run")
     assert "2, 1 side by side, 32 iterations to do" in shown.out
+
+
+def test_jobs_that_share_a_gpu_take_turns(
+    rescli: Rescli, trainer: Trainer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "time_loading", lambda: 3.0)
+    monkeypatch.setattr(module, "time_run", lambda _: TIMING)
+    words = ("reproduce", "fig1", "--dataset", "synthetic", "--scale", "0.001", "--out", tmp_path, "--jobs", "2")
+    one = 3 + 1 + 1.01 * 64 * 0.5 + 2 * 10
+    for gpus, seconds in ((("0",), 2 * one), (("0", "1"), one)):
+        monkeypatch.setattr("rescli.backends.visible.gpus", lambda gpus=gpus: gpus)
+        assert rescli(*words, "--dry-run", "--json").document["seconds"] == pytest.approx(seconds + 3)
 
 
 def test_a_run_is_timed_for_real(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

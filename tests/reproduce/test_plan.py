@@ -93,6 +93,11 @@ def test_print_says_the_same(rescli: Rescli) -> None:
     both = rescli("reproduce", "table2", "fig1", "--print")
     assert both.out.splitlines() == [*lines("fig1"), *imagenet.out.splitlines()]
     assert "this draws: rescli" in shown.err
+    vgg = rescli("reproduce", "table7", "--print").out
+    assert "--model vgg16 --lr 0.01 " in vgg
+    for words in (("--jobs", "2"), ("--wait",)):
+        refused = rescli("reproduce", "fig1", "--print", *words)
+        assert (refused.code, "--jobs and --wait" in refused.err) == (2, True)
 
 
 SRUN = """#!/bin/sh
@@ -126,7 +131,9 @@ def test_the_array_script_runs_its_line_and_requeues(code: int, requeued: str, t
     assert (tmp_path / "said").read_text() == " ".join(["rescli", *runs[1].arguments()]) + "\n"
     assert (tmp_path / "processors").read_text() == "4\n", "which srun does not take from the job"
     assert ((tmp_path / "requeued").read_text() if (tmp_path / "requeued").exists() else "") == requeued
-    assert "#SBATCH --array=0-1 " in script(runs)
+    assert "#SBATCH --array=0-1 --gpus=1 --cpus-per-task=4\n" in script(runs)
+    on_processors = plan([element("fig1")], Settings(backend="cpu", threads=16), Path("study"))
+    assert "#SBATCH --array=0-1 --cpus-per-task=16\n" in script(on_processors)
 
 
 def test_places() -> None:

@@ -24,6 +24,7 @@ from rescli.reproduce.plan import Planned, plan
 from rescli.reproduce.runner import Runner
 from rescli.reproduce.settings import Settings
 from rescli.reproduce.study import State, state_of
+from rescli.store import owner
 from rescli.store.writer import write_run
 from tests.cli.conftest import Rescli
 from tests.cli.processes import PATIENCE
@@ -227,6 +228,39 @@ def test_a_lock_whose_holder_has_not_said_who_it_is(trainer: Trainer, tmp_path: 
     else:
         assert ledger.failed == {run: f"{run.path}: in use by another process (exit code 4)"}
         assert sum(line.endswith("is at work on it") for line in lines) == runner.TRIES
+
+
+def test_a_process_of_another_machine_may_be_dead(
+    trainer: Trainer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who waits tries again now and then: the lock goes with the process, what it wrote beside the lock does not."""
+    monkeypatch.setattr(runner, "AGAIN", 0.2)
+    monkeypatch.setattr(owner.socket, "gethostname", lambda: "another machine")
+    run = planned(tmp_path)[0]
+    owner.announce(run.path, "rescli train cifar")
+    monkeypatch.undo()
+    trainer()
+    monkeypatch.setattr(runner, "AGAIN", 0.2)
+    other = FileLock(tmp_path / f"{P20}.h5.lock", thread_local=False)
+    other.acquire()
+    tries: list[str] = []
+
+    def tell(line: str) -> None:
+        tries.append(line)
+        if sum("is at work on it" in one for one in tries) == 2:
+            other.release()  # its machine has died
+
+    ledger = Runner([run], [Place()], StopSignals(), tell, wait=True).carry_out()
+    assert (ledger.finished, ledger.failed) == ([run], {})
+
+
+def test_a_run_in_another_precision_is_not_the_one_that_was_asked_for(
+    rescli: Rescli, trainer: Trainer, tmp_path: Path
+) -> None:
+    recipe = CifarRecipe(depth=20, plain=True, dataset="synthetic", iterations=64, precision="bf16").resolved()
+    write_run(tmp_path / f"{P20}.h5", a_record(recipe, 64, "finished"))
+    done = rescli("reproduce", "fig1", *SMALL, "--precision", "fp32", "--out", tmp_path)
+    assert (done.code, "holds another run: precision bf16" in done.err) == (1, True)
 
 
 def test_side_by_side_each_has_its_part_of_the_processor(rescli: Rescli, trainer: Trainer, tmp_path: Path) -> None:

@@ -144,13 +144,11 @@ def test_the_page_comes_from_summaries_alone_and_marks_what_is_small(rescli: Res
     assert rescli("reproduce", "page", summaries, "--out", out).code == 0
     text = out.read_text()
 
-    assert (
-        "| Table 6 | `rescli reproduce table6 --depth 20 --depth 56 --depth 110 --seeds 2` | ResNet-20 | 8.75 | "
-        in text
-    )
+    command = "rescli reproduce table6 --depth 20 --depth 56 --depth 110 --seeds 2 --precision fp32"
+    assert f"| Table 6 | `{command}` | ResNet-20 | 8.75 | " in text
     assert "| 8.82±0.10 (n = 2) |" in text
     assert "## 4,000 of the paper's 64,000 iterations" in text
-    assert "--seeds 2 --scale 0.0625`" in text
+    assert "--seeds 2 --scale 0.0625 --precision fp32`" in text
     assert "![Fig. 1: plain nets with 20 and 56 layers](reproduction/fig1.svg)" in text
     assert "(4,000 of the paper's 64,000 iterations)](reproduction/fig1-4000.svg)" in text
     assert "plain-20 9.47 %, plain-56 12.57 % (+3.10 points, n = 2)" in text

@@ -89,6 +89,7 @@ def a_record(recipe: CifarRecipe, iteration: int, status: Any) -> RunRecord:
             "dataset": recipe.dataset,
             "seed": recipe.seed,
             "test_error": error,
+            "precision": recipe.precision,
         },
     )
 

@@ -72,6 +72,15 @@ def check_files(plot_file: Path | None, data_file: Path | None) -> None:
         format_of(plot_file)
     if data_file is not None and data_file.suffix not in (".csv", ".json"):
         raise UsageError(f"{data_file}: how it ends says no format of data", "Known here: csv, json.")
+    for file in (plot_file, data_file):
+        if file is not None:
+            check_folder(file)
+
+
+def check_folder(file: Path) -> None:
+    """Raises `UsageError` where a file is to be written into a folder that is not there."""
+    if not file.parent.is_dir():
+        raise UsageError(f"{file}: there is no folder {file.parent}", "Make it, or name another file.")
 
 
 def write_plot(plot: Plot, plot_file: Path | None, data_file: Path | None, size: str, font_size: float) -> None:

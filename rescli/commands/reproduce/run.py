@@ -72,6 +72,8 @@ def run(
     """
     if print + (slurm is not None) + dry_run > 1:
         raise UsageError("--print, --slurm and --dry-run exclude one another", "Choose one of them.")
+    if (print or slurm is not None) and (jobs > 1 or wait):
+        raise UsageError("--jobs and --wait are for runs that this command trains itself", "Leave them out.")
     from rescli.reproduce.elements import element
     from rescli.reproduce.study import settle
 

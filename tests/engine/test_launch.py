@@ -1,0 +1,36 @@
+"""What becomes of `--devices N` after a signal: the store says it, not the signal."""
+
+from __future__ import annotations
+
+import signal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from rescli.backends.launch import Ending
+from rescli.engine import launch
+from rescli.errors import RescliError, StoppedEarly
+from tests.analysis.runs import a_run
+
+
+def after_a_signal(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def processes(*_: Any, **__: Any) -> Ending:
+        return Ending(signal=signal.SIGTERM)
+
+    monkeypatch.setattr(launch, "launch", processes)
+    launch.train_on(2, ["train", "cifar"], path)
+
+
+def test_a_checkpoint_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(StoppedEarly, match="with a checkpoint in"):
+        after_a_signal(a_run(tmp_path / "run.h5", done=100), monkeypatch)
+
+
+def test_a_run_that_had_come_to_its_end_is_no_failure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    after_a_signal(a_run(tmp_path / "run.h5"), monkeypatch)
+
+
+def test_nothing_was_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(RescliError, match="before a checkpoint could be written"):
+        after_a_signal(tmp_path / "run.h5", monkeypatch)
