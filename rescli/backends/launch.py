@@ -28,7 +28,7 @@ def launch(devices: int, arguments: Sequence[str], *, threads: int | None = None
     """Run `rescli ARGUMENTS` in `devices` processes and wait for them."""
     # The launcher's own log repeats in many lines what a process says in two.
     logging.getLogger("torch.distributed").setLevel(logging.CRITICAL)
-    os.environ.setdefault("OMP_NUM_THREADS", str(threads or max(1, (os.cpu_count() or 1) // devices)))
+    os.environ.setdefault("OMP_NUM_THREADS", str(threads or max(1, len(os.sched_getaffinity(0)) // devices)))
     os.environ.setdefault("TORCHELASTIC_SIGNALS_TO_HANDLE", "SIGTERM,SIGINT,SIGHUP,SIGUSR1")
     try:
         run(parse_args(["--standalone", f"--nproc-per-node={devices}", "-m", "rescli", *arguments]))  # type: ignore[no-untyped-call]

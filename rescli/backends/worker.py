@@ -66,10 +66,12 @@ class TorchWorker:
         if not self.network.training:
             self.network.train()
         self.step.aim(iteration, start, learning_rate)
-        if self._seed is not None:  # dropout follows from seed and iteration: a resumed run draws the same
-            torch.manual_seed(_mixed(self._seed, iteration, self.team.rank))
         if self.compiled:
             self._rehearse(stop - start)
+        if (
+            self._seed is not None
+        ):  # dropout follows from seed and iteration: a resumed run draws the same, rehearsed or not
+            torch.manual_seed(_mixed(self._seed, iteration, self.team.rank))
         self._run(self.step, stop - start)
         self.step.went(stop - start)
         self._images += stop - start

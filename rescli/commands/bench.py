@@ -126,6 +126,8 @@ def data(
 ) -> None:
     """Augmented training batches without a network, beside a DataLoader with PIL transforms."""
     if folder is not None:
+        if dataset != "synthetic" or backend != "auto":
+            raise UsageError("--dataset and --backend are for CIFAR's images", "Leave them out, or --data.")
         from rescli.bench.photographs import measure_photographs
 
         found = measure_photographs(

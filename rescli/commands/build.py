@@ -78,7 +78,8 @@ def build(
     forks: dict[str, Any] = {"shortcut": shortcut, "stride_in": stride_in, "padding": padding, "pool": pool}
     forks |= {"classes": classes, "input_size": input_size}
     if listed:
-        if name or weights or any(value is not None for value in forks.values()):
+        others = (name, weights, out, export, graph, overwrite, normalize, layout)
+        if any(others) or seed is not None or any(value is not None for value in forks.values()):
             raise UsageError("--list shows all networks; it goes with nothing else", "Leave the rest out.")
         _list(json)
         return

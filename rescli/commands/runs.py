@@ -12,7 +12,7 @@ import typer
 
 from rescli import console
 from rescli.commands.options import Debug, Json, Run, option
-from rescli.errors import RescliError, UsageError
+from rescli.errors import UsageError
 
 app = typer.Typer(help="List, show, verify, watch, export and restore runs.", no_args_is_help=True)
 
@@ -219,17 +219,21 @@ def export(
     debug: Debug = False,
 ) -> None:
     """All metrics of a run: iteration, loss (nats), error (%), learning rate, seconds, for train and test."""
+    from rescli.store.network import check_no_store
     from rescli.store.reader import read_run
+    from rescli.store.replace import install
 
     to_stdout = out is None
     if json and to_stdout and to is Format.csv:
         raise UsageError("--json writes no CSV to stdout", "Leave out --json or --to, or name a file with --out.")
+    if out is not None:
+        check_no_store(out)
     record = read_run(run, tensors=False)
     text = _as_json(record.metrics) if to is Format.json or (json and to_stdout) else _as_csv(record.metrics)
     if out is None:
         console.say(text)
     else:
-        _write(out, text)
+        install(out, f"{text}\n".encode(), keep=None)
         if json:
             console.emit({"path": str(run), "written": str(out)})
         else:
@@ -253,10 +257,3 @@ def _as_csv(metrics: Any) -> str:
         for row in range(len(columns["iteration"])):
             writer.writerow((split, *(columns[name][row].item() if name in columns else "" for name in COLUMNS)))
     return text.getvalue().removesuffix("\n")
-
-
-def _write(path: Path, text: str) -> None:
-    try:
-        path.write_text(text + "\n", encoding="utf-8")
-    except OSError as error:
-        raise RescliError(f"{path}: cannot be written: {error.strerror}", "Name another file with --out.") from error

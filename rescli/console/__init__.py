@@ -33,7 +33,14 @@ class Settings:
         """Start a command. Its words are looked at before they are understood, so that a mistyped line, too, is obeyed."""
         words = set(itertools.takewhile(lambda word: word != "--", arguments))
         self.json, self.debug, self.emitted = "--json" in words, "--debug" in words, False
-        self.rank = int(os.environ.get("RANK", "0"))
+        self.rank = _rank(arguments)
+
+
+def _rank(arguments: Sequence[str]) -> int:
+    """Only processes that train together are told apart; every other command is by itself, whatever job it is part of."""
+    together = next(iter(arguments), "") == "train" and os.environ.get("WORLD_SIZE", "1") != "1"
+    rank = os.environ.get("RANK", "")
+    return int(rank) if together and rank.isdecimal() else 0
 
 
 settings = Settings()

@@ -16,26 +16,31 @@ def train_on(devices: int, arguments: Sequence[str], path: Path, *, threads: int
 
     Raises a `RescliError` with the exit code of the process that failed first, who has said itself what was wrong.
     """
+    before = _status(path)
     ending = launch(devices, arguments, threads=threads)
-    if ending.signal is not None and (error := _stopped(ending.signal, path)) is not None:
+    if ending.signal is not None and (error := _stopped(ending.signal, path, before)) is not None:
         raise error
     if ending.rank is not None:
         raise _failed(ending.rank, ending.code)
 
 
-def _stopped(number: int, path: Path) -> RescliError | None:
+def _status(path: Path) -> str | None:
+    try:
+        return read_run(path, tensors=False).status
+    except StoreError:
+        return None
+
+
+def _stopped(number: int, path: Path, before: str | None) -> RescliError | None:
     """After a signal the processes had their time to write a checkpoint, and the first one has said so.
 
-    None where the run had come to its end: the signal found the last store being written.
+    None where the run has come to its end meanwhile: the signal found the last store being written. `before` is how it stood.
     """
     name = signal.Signals(number).name
     kind = Interrupted if number == signal.SIGINT else StoppedEarly
-    try:
-        status = read_run(path, tensors=False).status
-    except StoreError:
-        status = None
+    status = _status(path)
     if status == "finished":
-        return None
+        return None if before != status else kind(f"{name}; {path} was finished before, and is as it was")
     if status != "stopped":
         return RescliError(f"{name} before a checkpoint could be written to {path}")
     error = kind(f"{name}, with a checkpoint in {path}", "The same command with --resume goes on.")

@@ -130,8 +130,12 @@ def trial(asked: Scoring, bundle: Bundle) -> Trial:
 
 def _nothing_to_test(asked: Scoring) -> None:
     """Raises `UsageError` for options about a test where scores are there already."""
-    given = [*asked.views, *asked.photographs]
-    given += [name for name in ("data", "split", "precision", "threads", "compile") if getattr(asked, name) is not None]
+    given = [*asked.views, *asked.photographs, *(name for name, value in asked.forks.items() if value is not None)]
+    others = ("normalize", "split", "precision", "threads", "compile")
+    given += [name for name in others if getattr(asked, name) is not None]
+    given += [name for name in ("layout", "backend") if getattr(asked, name) != "auto"]
+    given += ["net"] if asked.name is not None else []
+    given += ["data"] if asked.data is not None or asked.dataset is not None else []
     if given:
         options = ", ".join(f"--{name.replace('_', '-')}" for name in given)
         raise UsageError(f"these scores were saved before: {options} would have no effect", "Leave them out.")

@@ -17,7 +17,7 @@ from rescli.data.order import Order
 from rescli.data.read import load
 from rescli.data.split import split
 from rescli.engine.request import Request
-from rescli.errors import DataError
+from rescli.errors import DataError, UsageError
 from rescli.recipes.cifar import CifarRecipe
 from rescli.recipes.recipe import Recipe
 from rescli.store.record import RunRecord
@@ -75,6 +75,7 @@ class Resident:
         dataset = load(recipe.dataset, data=request.data)
         splits = split(dataset, recipe.validation)
         self.classes, self.images = len(dataset.classes), len(splits.train)
+        _check_shares(self.images, recipe.batch_size, team)
         self.facts: Mapping[str, Any] = {}
         mean = mean_image(splits.train.images)
         self.inputs: Mapping[str, npt.NDArray[Any]] = {"mean_image": mean}
@@ -98,6 +99,16 @@ class Resident:
     def supply(self) -> Iterator[Supply]:
         """Plans of epochs; of several processes each takes its share of a batch on the device."""
         yield _Epochs(self._train, Order(self.images, self._recipe.seed), self._recipe, self._team)
+
+
+def _check_shares(images: int, batch: int, team: Team) -> None:
+    """Raises `UsageError` where a process would have nothing of an epoch's short last batch, and no gradient to add."""
+    last = images % batch or batch
+    if min(Team(rank, team.size).share(last)[1] for rank in range(team.size)) == 0:
+        raise UsageError(
+            f"the last batch of an epoch has {last} of {images:,} images: too few for each of {team.size} processes",
+            "Choose fewer --devices, or another --batch-size.",
+        )
 
 
 class _Epochs:

@@ -22,7 +22,7 @@ TABLE1: Mapping[int, float] = {18: 1.8e9, 34: 3.6e9, 50: 3.8e9, 101: 7.6e9, 152:
 """Layers: FLOPs. Those of 18 and 34 layers are the plain nets' and option A's; from 50 on option B, stride in the 1x1."""
 
 VGG: Mapping[int, Figure] = {
-    16: Figure(macs=15.3e9, where="Sec. 3.3 (convolutions alone)"),
+    16: Figure(macs=15.3e9, where="Sec. 4.1 (convolutions alone)"),
     19: Figure(macs=19.6e9, where="Fig. 3"),
 }
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from rescli.errors import StoreError
 from rescli.store.files import DAMAGED, NEW, PREVIOUS, beside, real
-from rescli.store.header import check_digest, read_header, read_store
+from rescli.store.header import check_digest, read_header
 from rescli.store.problems import DamagedStore, MissingStore, way_out, why
 
 # What `link` answers where the file system has no hard links, or where one may not be made (fs.protected_hardlinks).
@@ -125,7 +125,7 @@ def _keep(target: Path, kept: Path) -> None:
         if error.errno not in _NO_LINKS:
             raise
         try:
-            _write(step, read_store(target)[1], like=target)
+            _write(step, target.read_bytes(), like=target)  # a damaged one, too, which `restore` keeps
         except BaseException:
             with suppress(OSError):
                 os.unlink(step)

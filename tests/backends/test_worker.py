@@ -167,14 +167,17 @@ def test_one_part_alone_is_the_whole_bit_for_bit(images: Any) -> None:
 VGG = VggSpec(name="vgg", input_size=32, classes=10, stages=((8,), (8,)), hidden=(16, 16))
 
 
-def test_dropout_follows_from_seed_and_iteration(images: Any) -> None:
+@pytest.mark.parametrize("compiled", [False, True])
+def test_dropout_follows_from_seed_and_iteration(images: Any, compiled: bool) -> None:
     """A worker that goes on from a state draws what the one before would have drawn, whatever was drawn in between."""
-    whole, first, other = (CpuBackend().start(job(images, network=build(VGG), seed=seed)) for seed in (5, 5, 6))
+    whole, first, other = (
+        CpuBackend().start(job(images, network=build(VGG), seed=seed, compile=compiled)) for seed in (5, 5, 6)
+    )
     steps(whole, images)
     steps(other, images)
     steps(first, images, 0, 2)
     torch.rand(7)
-    rest = CpuBackend().start(job(images, network=build(VGG, seed=1), seed=5))
+    rest = CpuBackend().start(job(images, network=build(VGG, seed=1), seed=5, compile=compiled))
     rest.load(first.state())
     steps(rest, images, 2, 3)
 

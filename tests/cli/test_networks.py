@@ -74,6 +74,8 @@ def test_profile_as_it_is_typed(rescli: Rescli) -> None:
         ["build", "resnet20", "--export", "net.xyz"],
         ["build", "resnet20", "--overwrite"],
         ["build", "--list", "resnet20"],
+        ["build", "--list", "--out", "net.h5"],
+        ["build", "--list", "--seed", "0"],
         ["build", "resnet20", "--out", "missing/net.h5"],
     ],
     ids=" ".join,

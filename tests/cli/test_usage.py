@@ -53,6 +53,19 @@ WRONG: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "download in a dry run": ((*CIFAR, "--download", "--dry-run"), ("--download has no effect",)),
     "download of a recipe": ((*CIFAR, "--download", "--print-config"), ("--download has no effect",)),
     "no number of seconds": ((*SYNTHETIC, "--checkpoint-every", "nan"), ("nan",)),
+    "recipe of several processes": ((*CIFAR, "--print-config", "--devices", "2"), ("--devices",)),
+    "blocks of a net without": (
+        ("train", "imagenet", "--model", "vgg16", "--checkpoint-activations"),
+        ("VGG nets have none",),
+    ),
+    "figure of no size": (("analyze", "gradients", "run.h5", "--plot", "f.pdf", "--size", "7in"), ("--size 7in",)),
+    "figure in no folder": (("analyze", "responses", "run.h5", "--plot", "no/f.pdf"), ("there is no folder no",)),
+    "page in no folder": (("analyze", "report", "run.h5", "--out", "no/page.html"), ("there is no folder no",)),
+    "photographs of a data set": (
+        ("bench", "data", "--data", ".", "--dataset", "cifar10"),
+        ("--dataset and --backend",),
+    ),
+    "waiting in a dry run": (("reproduce", "fig1", "--dry-run", "--wait"), ("--wait is for runs",)),
     "two ways not to train": ((*CIFAR, "--print-config", "--dry-run"), ("exclude one another",)),
 }
 
@@ -144,6 +157,26 @@ def test_an_interrupt_is_told(rescli: Rescli, tmp_path: Path, monkeypatch: pytes
     result = rescli("runs", "list", tmp_path, "--json")
     assert (result.code, result.err) == (130, "Stopped: interrupted\n")
     assert result.document == {"error": "interrupted", "hint": "", "exit_code": 130}
+
+
+def test_a_run_is_never_written_over_by_something_else(rescli: Rescli, tmp_path: Path) -> None:
+    for name in ("a.h5", "b.h5"):
+        write_run(tmp_path / name, sample(1))
+    before = (tmp_path / "b.h5").read_bytes()
+    for words in (("runs", "export", tmp_path / "a.h5", "--out"), ("reproduce", "fig1", "--slurm")):
+        assert "one of rescli's own files" in refused(rescli(*words, tmp_path / "b.h5"))
+    assert (tmp_path / "b.h5").read_bytes() == before
+    for _ in range(2):  # what it has written itself it writes anew
+        assert rescli("runs", "export", tmp_path / "a.h5", "--out", tmp_path / "a.csv").code == 0
+
+
+@pytest.mark.parametrize(("rank", "size"), [("1", "2"), ("1", "1"), ("x", "2")])
+def test_a_command_that_shares_nothing_talks_in_every_process(
+    rank: str, size: str, rescli: Rescli, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RANK", rank)
+    monkeypatch.setenv("WORLD_SIZE", size)
+    assert "1,794,805,760" in rescli("flops", "resnet18").out
 
 
 def test_version(rescli: Rescli, monkeypatch: pytest.MonkeyPatch) -> None:

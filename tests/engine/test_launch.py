@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +15,9 @@ from rescli.errors import RescliError, StoppedEarly
 from tests.analysis.runs import a_run
 
 
-def after_a_signal(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def after_a_signal(path: Path, monkeypatch: pytest.MonkeyPatch, meanwhile: Callable[[], object] = lambda: None) -> None:
     def processes(*_: Any, **__: Any) -> Ending:
+        meanwhile()
         return Ending(signal=signal.SIGTERM)
 
     monkeypatch.setattr(launch, "launch", processes)
@@ -28,7 +30,10 @@ def test_a_checkpoint_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_a_run_that_had_come_to_its_end_is_no_failure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    after_a_signal(a_run(tmp_path / "run.h5"), monkeypatch)
+    path = tmp_path / "run.h5"
+    after_a_signal(path, monkeypatch, meanwhile=lambda: a_run(path))
+    with pytest.raises(StoppedEarly, match="was finished before"):
+        after_a_signal(path, monkeypatch)
 
 
 def test_nothing_was_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

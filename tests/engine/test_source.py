@@ -5,11 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import pytest
 import torch
 
 from rescli.backends.team import Team
 from rescli.engine.request import Request
 from rescli.engine.source import Resident
+from rescli.errors import UsageError
 from tests.engine.conftest import small
 
 
@@ -36,6 +38,13 @@ def test_a_plan_an_epoch_and_rows_a_batch() -> None:
         assert supply.tested() is None
     assert rows == [(0, 32), (32, 64), (192, 200), (0, 32), (192, 200)]
     assert len(worker.plans) == 3, "epochs 0, 1 and 2"
+
+
+def test_every_process_needs_an_image_of_every_batch() -> None:
+    """The last batch of an epoch is one of 8 images."""
+    source(Team(7, 8))
+    with pytest.raises(UsageError, match="too few for each of 9 processes"):
+        source(Team(0, 9))
 
 
 def test_batches_for_statistics_follow_the_last_iteration_and_are_shared() -> None:

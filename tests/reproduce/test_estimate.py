@@ -40,6 +40,7 @@ def test_what_is_left_is_added_up(
 ) -> None:
     monkeypatch.setattr(module, "time_loading", lambda: 3.0)
     monkeypatch.setattr(module, "time_run", lambda _: TIMING)
+    monkeypatch.setattr("os.sched_getaffinity", lambda _: {0, 1})
     words = ("reproduce", "fig1", "--dataset", "synthetic", "--scale", "0.001", "--out", tmp_path / "s")
     found = rescli(*words, "--dry-run", "--json").document
     one = 3 + 1 + 1.01 * 64 * 0.5 + 2 * 10

@@ -235,12 +235,10 @@ def test_a_process_of_another_machine_may_be_dead(
 ) -> None:
     """Who waits tries again now and then: the lock goes with the process, what it wrote beside the lock does not."""
     monkeypatch.setattr(runner, "AGAIN", 0.2)
-    monkeypatch.setattr(owner.socket, "gethostname", lambda: "another machine")
     run = planned(tmp_path)[0]
-    owner.announce(run.path, "rescli train cifar")
-    monkeypatch.undo()
-    trainer()
-    monkeypatch.setattr(runner, "AGAIN", 0.2)
+    with monkeypatch.context() as elsewhere:
+        elsewhere.setattr(owner.socket, "gethostname", lambda: "another machine")
+        owner.announce(run.path, "rescli train cifar")
     other = FileLock(tmp_path / f"{P20}.h5.lock", thread_local=False)
     other.acquire()
     tries: list[str] = []

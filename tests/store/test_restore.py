@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from pathlib import Path
 
 import pytest
@@ -32,6 +34,17 @@ def test_the_damaged_file_is_kept_and_the_previous_one_is_back(path: Path, at: i
     assert path.with_name("run.h5.damaged").read_bytes() == damaged
     write_run(path, sample(3))
     assert read_run(path.with_name("run.h5.prev")).progress["iteration"] == 1
+
+
+def test_where_there_are_no_hard_links(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_links(*_: object) -> None:
+        raise OSError(errno.EPERM, os.strerror(errno.EPERM))
+
+    damage(path)
+    damaged = path.read_bytes()
+    monkeypatch.setattr(os, "link", no_links)
+    assert restore(path).summary["iteration"] == 1
+    assert path.with_name("run.h5.damaged").read_bytes() == damaged
 
 
 def test_an_empty_and_a_missing_store_can_be_restored(path: Path) -> None:

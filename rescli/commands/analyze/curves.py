@@ -42,7 +42,7 @@ def curves(
     debug: Debug = False,
 ) -> None:
     """Training error (dashed) and test error (bold), in %, against iterations: Figs. 1 and 6; of ImageNet nets Fig. 4."""
-    check_files(plot, data)
+    check_files(plot, data, size, font_size)
     if top is not None and bottom is not None and top <= bottom:
         raise UsageError(f"--top {top:g} is not above --bottom {bottom:g}")
     from rescli.analysis.curves import curves as draw

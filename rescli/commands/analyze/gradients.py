@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from rescli import console
 from rescli.commands.analyze.measuring import Dataset, Seed, measured, wishes_of
@@ -20,6 +20,11 @@ from rescli.commands.analyze.output import (
 from rescli.commands.eval import Split
 from rescli.commands.networks import Layout, Net, Normalize, Padding, Pool, Shortcut, StrideIn
 from rescli.commands.options import Backend, Debug, Json, Precision, Threads, option, plain
+
+if TYPE_CHECKING:
+    from rescli.analysis.collect import Skipped
+    from rescli.analysis.gradients import Gradients
+    from rescli.analysis.plot import Plot
 
 
 def gradients(
@@ -52,9 +57,9 @@ def gradients(
     In training mode, on the batches that training sees first, without a step. Sec. 4.1: with BN neither forward nor
     backward signals vanish.
     """
-    check_files(plot, data)
-    from rescli.analysis.gradients import VANISHED, gradients_plot
+    check_files(plot, data, size, font_size)
     from rescli.analysis.gradients import gradients as measure
+    from rescli.analysis.gradients import gradients_plot
 
     wishes = wishes_of(
         dataset,
@@ -75,7 +80,13 @@ def gradients(
         nets, lambda what: measure(what, wishes, batches=batches, batch_size=batch_size), strict=strict
     )
     drawn = gradients_plot(found)
+    _show(found, skipped, drawn, json=json)
     write_plot(drawn, plot, data, size, font_size)
+
+
+def _show(found: list[Gradients], skipped: list[Skipped], drawn: Plot, *, json: bool) -> None:
+    from rescli.analysis.gradients import VANISHED
+
     if json:
         console.emit({"gradients": [one.to_dict() for one in found], "skipped": [one.to_dict() for one in skipped]})
         return
@@ -105,6 +116,6 @@ def gradients(
             f"{one.label} ({one.what}): {say}; the smallest gradient of weights, of {name}, is {ratio:.3g} of the largest"
         )
     console.say(
-        f"norms of the gradient of a batch's mean loss, {batches} batches of {batch_size}; "
+        f"norms of the gradient of a batch's mean loss, {found[0].batches} batches of {found[0].batch_size}; "
         f"vanishing: below {VANISHED:g} of the largest"
     )

@@ -64,10 +64,11 @@ def gathered(
     return found
 
 
-def check_files(plot_file: Path | None, data_file: Path | None) -> None:
-    """Complain about names of files before any work is done. Raises `UsageError`."""
-    from rescli.analysis.figures import format_of
+def check_files(plot_file: Path | None, data_file: Path | None, size: str, font_size: float) -> None:
+    """Complain about files and sizes before any work is done. Raises `UsageError`."""
+    from rescli.analysis.figures import Look, format_of
 
+    Look.of(size, font_size)
     if plot_file is not None:
         format_of(plot_file)
     if data_file is not None and data_file.suffix not in (".csv", ".json"):

@@ -61,7 +61,7 @@ def responses(
 
     Over all images, channels and positions, in one pass. 1x1 layers, projections and fc do not count.
     """
-    check_files(plot, data)
+    check_files(plot, data, size, font_size)
     from rescli.analysis.fig7 import fig7
     from rescli.analysis.responses import responses as measure
     from rescli.analysis.responses import save as keep
@@ -96,8 +96,8 @@ def responses(
 
     found, skipped = measured(nets, look, strict=strict)
     drawn = fig7(found)
-    write_plot(drawn, plot, data, size, font_size)
     _show(found, skipped, drawn, channels=channels, json=json)
+    write_plot(drawn, plot, data, size, font_size)
     if unsaved:
         raise unsaved[0]
 

@@ -52,8 +52,10 @@ def page(
     """
     from rescli.reproduce.page import page as text
     from rescli.reproduce.summaries import read
+    from rescli.store.network import check_no_store
     from rescli.store.replace import install
 
+    check_no_store(out)
     found = read(summaries)
     install(out, text(found, summaries, out).encode(), keep=None)
     if json:

@@ -72,8 +72,10 @@ def run(
     """
     if print + (slurm is not None) + dry_run > 1:
         raise UsageError("--print, --slurm and --dry-run exclude one another", "Choose one of them.")
-    if (print or slurm is not None) and (jobs > 1 or wait):
-        raise UsageError("--jobs and --wait are for runs that this command trains itself", "Leave them out.")
+    if wait and (print or slurm is not None or dry_run):
+        raise UsageError("--wait is for runs that this command trains itself", "Leave it out.")
+    if jobs > 1 and (print or slurm is not None):
+        raise UsageError("--jobs is for runs that this command trains itself", "Leave it out.")
     from rescli.reproduce.elements import element
     from rescli.reproduce.study import settle
 
@@ -138,10 +140,12 @@ def _print(elements: list[Element], lines: list[str], *, json: bool, then: str =
 
 def _write_script(path: Path, text: str, runs: int, *, then: str, json: bool) -> None:
     """`then` is the command that draws what the runs of the script have found."""
+    from rescli.store.network import check_no_store
     from rescli.store.replace import install
 
     if not path.name or path.is_dir():
         raise UsageError(f"--slurm {path}: is a folder", "Name the file of the script: --slurm study.sh.")
+    check_no_store(path, "--slurm")
     install(path, text.encode(), keep=None)
     if json:
         console.emit({"script": str(path), "runs": runs, "then": then})
