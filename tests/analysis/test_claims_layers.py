@@ -47,13 +47,13 @@ def test_runs_of_another_length_are_not_compared(tmp_path: Path) -> None:
             name = f"r{depth}-{iterations}"
             runs[name] = read(a_run(tmp_path / f"{name}.h5", depth=depth, iterations=iterations))
     # Within each length the deeper net has the smaller responses; the short shallow one beside the long deep one has not.
-    _, depth = judged({"r20-64000": 0.9, "r20-4000": 0.4, "r56-64000": 0.5, "r56-4000": 0.3}, runs)
-    assert depth.answer == "yes"
-    assert depth.numbers == (
+    _, deeper = judged({"r20-64000": 0.9, "r20-4000": 0.4, "r56-64000": 0.5, "r56-4000": 0.3}, runs)
+    assert deeper.answer == "yes"
+    assert deeper.numbers == (
         "median std: ResNet-20 0.900, ResNet-56 0.500 (n = 1)",
         "median std: ResNet-20 0.400, ResNet-56 0.300 (n = 1)",
     )
-    assert depth.caveats == ("iterations 4,000 (paper: 64,000)",)
+    assert deeper.caveats == ("iterations 4,000 (paper: 64,000)",)
 
 
 def test_neither_are_runs_of_another_precision_or_shortcut(tmp_path: Path) -> None:

@@ -237,7 +237,7 @@ def test_a_process_of_another_machine_may_be_dead(
     monkeypatch.setattr(runner, "AGAIN", 0.2)
     run = planned(tmp_path)[0]
     with monkeypatch.context() as elsewhere:
-        elsewhere.setattr(owner.socket, "gethostname", lambda: "another machine")
+        elsewhere.setattr("socket.gethostname", lambda: "another machine")
         owner.announce(run.path, "rescli train cifar")
     other = FileLock(tmp_path / f"{P20}.h5.lock", thread_local=False)
     other.acquire()
