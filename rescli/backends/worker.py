@@ -67,10 +67,8 @@ class TorchWorker:
             self.network.train()
         self.step.aim(iteration, start, learning_rate)
         if self.compiled:
-            self._rehearse(stop - start)
-        if (
-            self._seed is not None
-        ):  # dropout follows from seed and iteration: a resumed run draws the same, rehearsed or not
+            self._rehearse(stop - start)  # which draws, too, where it is a batch's first of its size
+        if self._seed is not None:  # dropout follows from seed and iteration: a resumed run draws the same
             torch.manual_seed(_mixed(self._seed, iteration, self.team.rank))
         self._run(self.step, stop - start)
         self.step.went(stop - start)

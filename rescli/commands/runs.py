@@ -219,9 +219,9 @@ def export(
     debug: Debug = False,
 ) -> None:
     """All metrics of a run: iteration, loss (nats), error (%), learning rate, seconds, for train and test."""
-    from rescli.store.network import check_no_store
     from rescli.store.reader import read_run
     from rescli.store.replace import install
+    from rescli.store.target import check_no_store
 
     to_stdout = out is None
     if json and to_stdout and to is Format.csv:

@@ -9,6 +9,7 @@ from rescli.engine.networks import save_bytes, save_network
 from rescli.errors import UsageError
 from rescli.models.spec import Spec
 from rescli.models.weights.bundle import Bundle
+from rescli.store.target import check_folder
 
 KINDS: Mapping[str, str] = {
     ".safetensors": "safetensors, with the forks and the normalization in its metadata",
@@ -22,8 +23,7 @@ def check_target(path: Path, *, overwrite: bool, kinds: tuple[str, ...]) -> None
     """Raises `UsageError` for a name with another end than `kinds`, a missing folder, and a file that is there already."""
     if path.suffix not in kinds:
         raise UsageError(f"{path}: how it ends says no format", f"Known here: {', '.join(kinds)}.")
-    if not path.parent.is_dir():
-        raise UsageError(f"{path}: there is no folder {path.parent}", "Make it first.")
+    check_folder(path)
     if path.exists() and not overwrite:
         raise UsageError(f"{path} exists already", "Name another file, or replace it: --overwrite.")
 

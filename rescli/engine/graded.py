@@ -15,6 +15,7 @@ import numpy.typing as npt
 from rescli.engine.about import about_ensemble
 from rescli.errors import UsageError
 from rescli.store.predictions import Predictions
+from rescli.store.target import check_folder
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -143,5 +144,4 @@ def check_name(path: Path) -> None:
         raise UsageError(f"{path}: predictions are written as .h5 or .csv", "Give it one of these endings.")
     if path.exists():
         raise UsageError(f"{path} exists already", "Name another file: --predictions.")
-    if not path.parent.is_dir():
-        raise UsageError(f"{path}: there is no folder {path.parent}", "Make it, or name another file: --predictions.")
+    check_folder(path)

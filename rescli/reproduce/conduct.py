@@ -60,7 +60,9 @@ def conduct(order: Order, stop: StopSignals, tell: Callable[[str], None]) -> tup
         made = _concluded(one, order, stop, tell)
         if isinstance(made, str):
             ledger.undrawn[one.name] = made
-        elif made is not None:
+        elif made is None:
+            break
+        else:
             results.append(made)
     return ledger, results
 

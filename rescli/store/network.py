@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import rescli
-from rescli.errors import UsageError
 from rescli.store.decode import decode, text_of
 from rescli.store.encode import Builder, assemble, dump_json
 from rescli.store.files import open_store, read_up_to
@@ -42,12 +41,6 @@ def is_store(path: Path) -> bool:
     """Whether the file at `path` begins as rescli's own files do. Raises `StoreError` where it cannot be read at all."""
     with open_store(path) as file:
         return read_up_to(path, file, len(MAGIC)) == MAGIC
-
-
-def check_no_store(path: Path, option: str = "--out") -> None:
-    """Raises `UsageError` where something else would be written over one of rescli's own files, a run perhaps."""
-    if path.is_file() and is_store(path):
-        raise UsageError(f"{path} is one of rescli's own files, a run perhaps", f"Name another file: {option}.")
 
 
 def holds_network(path: Path) -> bool:

@@ -14,7 +14,10 @@ from typing import Any
 import pytest
 
 from rescli import cli, console
+from tests.cli.photographs import photographs, weights
 from tests.cli.processes import SMALL, Process, run
+
+__all__ = ["photographs", "weights"]
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1)  # what a command changes for its whole process
 

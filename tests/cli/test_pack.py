@@ -70,6 +70,10 @@ def test_the_options(rescli: Rescli, images: Path, tmp_path: Path) -> None:
         with found.opened(row) as image, before.opened(row) as was:
             assert (min(image.size), image.mode) == (200, was.mode)
             assert min(was.size) > 200
+    photograph(tmp_path / "alone" / "train" / "n0" / "0.JPEG", 50, 50)
+    words = ("--data", tmp_path / "alone", "--out", tmp_path / "a.h5", "--truth", tmp_path / "truth.txt")
+    no_val = rescli("data", "pack", *words)
+    assert (no_val.code, "has no val/: --truth has no effect" in no_val.err) == (2, True)
     bad = tmp_path / "bad" / "val" / "n0" / "x.JPEG"
     photograph(bad.with_name("good.JPEG"), 50, 50)
     bad.write_bytes(b"\xff\xd8\xff nothing")

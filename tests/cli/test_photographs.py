@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import csv
 import json
-import re
-import subprocess
-import sys
 import warnings
 from pathlib import Path
 
@@ -14,46 +10,15 @@ import numpy as np
 import pytest
 import torch
 import torchvision
-from PIL import Image
 from torchvision.datasets import ImageFolder
 from torchvision.transforms import Compose, Normalize, PILToTensor, Resize, TenCrop
 from torchvision.transforms._presets import ImageClassification
 
-from rescli.errors import StoreError
 from rescli.models.blocks import PlainBlock
 from rescli.store.predictions import read_predictions
 from tests.cli.conftest import Rescli
+from tests.cli.photographs import CLASSES, NET
 from tests.models.weights.others import randomized
-
-CLASSES = 6
-NET = ("--net", "resnet18", "--shortcut", "B", "--normalize", "imagenet", "--threads", "1")
-
-
-@pytest.fixture(scope="module")
-def photographs(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Two images of each class, of various shapes; one is grey."""
-    root = tmp_path_factory.mktemp("photographs")
-    random = np.random.default_rng(0)
-    for number in range(CLASSES):
-        for which, (width, height) in enumerate([(260 + 17 * number, 240), (230, 250 + 9 * number)]):
-            coarse = Image.fromarray(random.integers(0, 256, (12, 12, 3), np.uint8))
-            path = root / "val" / f"n{number:02}" / f"{which}.JPEG"
-            path.parent.mkdir(parents=True, exist_ok=True)
-            coarse.resize((width, height)).convert("L" if number + which == 0 else "RGB").save(path)
-    return root
-
-
-@pytest.fixture(scope="module")
-def weights(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """Two of torchvision's ResNet-18 with random weights, as somebody would have saved them."""
-    folder = tmp_path_factory.mktemp("weights")
-    paths = {}
-    for name, seed in (("a", 0), ("b", 1)):
-        torch.manual_seed(seed)
-        net = randomized(torchvision.models.resnet18(num_classes=CLASSES), seed)
-        paths[name] = folder / f"{name}.pth"
-        torch.save(net.state_dict(), paths[name])
-    return paths
 
 
 def theirs(path: Path) -> torchvision.models.ResNet:
@@ -153,142 +118,6 @@ def test_whole_images_at_several_scales(
                     )
                     views.append(net.fc(pooled.movedim(1, 3)).softmax(3).mean((1, 2))[0])
             np.testing.assert_allclose(scores, torch.stack(views).mean(0).numpy(), rtol=1e-4, atol=1e-5)
-
-
-def test_an_ensemble_is_the_mean_of_the_saved_predictions(
-    rescli: Rescli, photographs: Path, weights: dict[str, Path], tmp_path: Path
-) -> None:
-    where = ("--data", str(photographs), "--threads", "1")
-    built, saved = [], []
-    for name, path in weights.items():
-        net = tmp_path / f"{name}-net.h5"
-        assert rescli("build", *NET[1:-2], "--weights", str(path), "--out", str(net)).code == 0
-        built.append(str(net))
-        saved.append(str(tmp_path / f"{name}.h5"))
-        assert rescli("eval", str(net), *where, "--predictions", saved[-1]).code == 0
-    together, joined = tmp_path / "together.h5", tmp_path / "joined.h5"
-    now = rescli("eval", "ensemble", *built, *where, "--predictions", str(together), "--json").document
-    later = rescli("eval", "ensemble", *saved, "--predictions", str(joined), "--json").document
-
-    mean = np.mean([read_predictions(Path(path)).scores.astype(np.float64) for path in saved], axis=0)
-    assert np.array_equal(read_predictions(together).scores, mean.astype(np.float32))
-    assert np.array_equal(read_predictions(joined).scores, mean.astype(np.float32))
-    assert now["top1_error"] == later["top1_error"]
-    assert "ensemble of 2" in now["title"]
-    mixed = rescli("eval", "ensemble", built[0], saved[1], *where, "--json").document
-    assert mixed["top5_error"] == now["top5_error"]
-    alone = rescli("eval", saved[0], "--json").document
-    assert alone["images"] == 2 * CLASSES
-    for command in (("runs", "show"), ("runs", "verify"), ("build", "--weights"), ("analyze", "table6")):
-        refused = rescli(*command, saved[0])
-        assert (refused.code, "saved predictions, not a run" in refused.err) == (4, True), command
-
-
-def without_labels(photographs: Path, folder: Path) -> Path:
-    """Three of the images, as the test server has them."""
-    folder.mkdir()
-    for number, path in enumerate(sorted(photographs.rglob("*.JPEG"))[:3]):
-        (folder / f"{number}.JPEG").write_bytes(path.read_bytes())
-    return folder
-
-
-def test_images_without_labels_and_the_file_for_a_server(
-    rescli: Rescli, photographs: Path, weights: dict[str, Path], tmp_path: Path
-) -> None:
-    folder = without_labels(photographs, tmp_path / "test")
-    out = tmp_path / "answers.csv"
-    done = rescli("eval", str(weights["a"]), *NET, "--data", str(folder), "--predictions", str(out))
-    assert "3 images: no labels" in done.out
-    rows = list(csv.reader(out.read_text().splitlines()))
-    assert rows[0][:3] == ["file", "class", "best1"]
-    assert [row[0] for row in rows[1:]] == ["0.JPEG", "1.JPEG", "2.JPEG"]
-    for row in rows[1:]:
-        scores = [float(value) for value in row[7:]]
-        assert sum(scores) == pytest.approx(1, abs=1e-6)
-        assert int(row[2]) == int(np.argmax(scores))
-
-    truth = tmp_path / "truth.txt"
-    truth.write_text("0.JPEG 0\n1.JPEG 0\n2.JPEG 4\n")
-    with_truth = rescli(
-        "eval", str(weights["a"]), *NET, "--data", str(folder), "--truth", str(truth), "--json"
-    ).document
-    assert [(row["name"], row["images"]) for row in with_truth["classes"]] == [("0", 2), ("4", 1)]
-    truth.write_text("0.JPEG 0\n1.JPEG 0\n2.JPEG 6\n")
-    beyond = rescli("eval", str(weights["a"]), *NET, "--data", str(folder), "--truth", str(truth))
-    assert (beyond.code, "images of class 6" in beyond.err) == (2, True)
-
-
-def test_a_test_is_not_lost_where_its_predictions_cannot_be_written(
-    rescli: Rescli, photographs: Path, weights: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    line = ("eval", str(weights["a"]), *NET, "--data", str(photographs))
-    refused = rescli(*line, "--predictions", str(tmp_path / "missing" / "p.h5"))
-    assert (refused.code, refused.out, "there is no folder" in refused.err) == (2, "", True)
-
-    def full(path: Path, data: bytes, *, keep: object) -> None:
-        raise StoreError(f"{path}: no space left", "Make room.")
-
-    monkeypatch.setattr("rescli.engine.networks.install", full)
-    done = rescli(*line, "--predictions", str(tmp_path / "p.h5"))
-    assert (done.code, "top-1 error" in done.out, "no space left" in done.err) == (4, True, True)
-
-
-def test_the_page_says_how_the_server_wants_its_file(
-    rescli: Rescli, photographs: Path, weights: dict[str, Path], tmp_path: Path
-) -> None:
-    folder = without_labels(photographs, tmp_path / "test")
-    devkit = tmp_path / "ILSVRC2012_devkit_t12" / "data" / "ILSVRC2012_validation_ground_truth.txt"
-    devkit.parent.mkdir(parents=True)
-    devkit.write_text("".join(f"{7 * (number + 1)}\n" for number in reversed(range(CLASSES))))
-    (tmp_path / "val.txt").write_text("".join(f"{number}.JPEG n{number:02}\n" for number in reversed(range(CLASSES))))
-    (tmp_path / "synsets.txt").write_text("".join(f"n{number:02}\n" for number in range(CLASSES)))
-    known = ("--data", str(folder), "--class-list", str(tmp_path / "synsets.txt"))
-    for name in ("answers.csv", "answers.h5"):
-        rescli("eval", str(weights["a"]), *NET, *known, "--predictions", str(tmp_path / name))
-    page = (Path(__file__).parents[2] / "docs" / "imagenet.md").read_text(encoding="utf-8")
-    found = re.search(r"answers\.txt <<'END'\n(.*?)END\n", page, re.DOTALL)
-    assert found is not None
-    done = subprocess.run([sys.executable, "-c", found[1]], cwd=tmp_path, check=True, capture_output=True, text=True)
-    scores = read_predictions(tmp_path / "answers.h5").scores
-    expected = [[7 * (int(best) + 1) for best in np.argsort(-row)[:5]] for row in scores]
-    assert [[int(number) for number in line.split()] for line in done.stdout.splitlines()] == expected
-
-
-def test_a_network_of_more_classes_needs_their_list(
-    rescli: Rescli, photographs: Path, weights: dict[str, Path], tmp_path: Path
-) -> None:
-    part = tmp_path / "part" / "val"
-    for name in ("n01", "n04"):
-        (part / name).mkdir(parents=True)
-        (part / name / "0.JPEG").write_bytes((photographs / "val" / name / "0.JPEG").read_bytes())
-    refused = rescli("eval", str(weights["a"]), *NET, "--data", str(part.parent))
-    assert (refused.code, "6 classes apart" in refused.err, "--class-list" in refused.err) == (2, True, True)
-    listed = tmp_path / "synsets.txt"
-    listed.write_text("".join(f"n{number:02}\n" for number in range(CLASSES)))
-    done = rescli("eval", str(weights["a"]), *NET, "--data", str(part.parent), "--class-list", str(listed), "--json")
-    assert [row["name"] for row in done.document["classes"]] == ["n01", "n04"]
-
-
-def test_damaged_images_are_left_out_only_when_asked(
-    rescli: Rescli, photographs: Path, weights: dict[str, Path], tmp_path: Path
-) -> None:
-    folder = tmp_path / "images"
-    folder.mkdir()
-    sources = sorted(photographs.rglob("*.JPEG"))
-    for number in range(2):
-        (folder / f"{number}.JPEG").write_bytes(sources[number].read_bytes())
-    (folder / "0.JPEG").write_bytes(sources[0].read_bytes()[:700])
-    refused = rescli("eval", str(weights["a"]), *NET, "--data", str(folder))
-    assert (refused.code, "0.JPEG: cannot be decoded" in refused.err, "--skip-damaged" in refused.err) == (
-        3,
-        True,
-        True,
-    )
-    done = rescli("eval", str(weights["a"]), *NET, "--data", str(folder), "--skip-damaged", "--json")
-    assert (done.document["images"], done.document["skipped"]) == (1, ["0.JPEG"])
-    assert "left out" in done.err
-    (folder / "1.JPEG").unlink()
-    assert rescli("eval", str(weights["a"]), *NET, "--data", str(folder), "--skip-damaged").code == 3
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import signal
 from collections.abc import Iterator
 from pathlib import Path
@@ -22,30 +21,15 @@ from rescli.backends.worker import TorchWorker
 from rescli.data.listing import list_images
 from rescli.data.order import Order
 from rescli.data.stream import training_batches
-from rescli.engine.observer import Silent
 from rescli.engine.request import Request
 from rescli.engine.streaming import augmentation
 from rescli.engine.suitable import check_last_batch
 from rescli.engine.train import train
-from rescli.errors import DataError, Interrupted, StoppedEarly, UsageError
+from rescli.errors import Interrupted, StoppedEarly, UsageError
 from rescli.models.build import build
 from rescli.store.reader import read_run
-from tests.cli.processes import run
 from tests.photographs.conftest import CLASSES, TRAINING, VALIDATION, Train, little
-
-
-class StopsTraining(Silent):
-    """Sends SIGTERM to this process after an iteration; the images of the mean, which are counted before, do not count."""
-
-    def __init__(self, iteration: int) -> None:
-        self._iteration, self._training = iteration, False
-
-    def begin(self, iteration: int, iterations: int, batch: int) -> None:
-        self._training = batch > 1
-
-    def step(self, iteration: int) -> None:
-        if self._training and iteration == self._iteration:
-            os.kill(os.getpid(), signal.SIGTERM)
+from tests.photographs.observers import Notes, StopsTraining
 
 
 @pytest.mark.parametrize("fork", [{}, {"model": "resnet18-b", "bn_images": 4, "augment": False}], ids=["paper", "fork"])
@@ -154,16 +138,6 @@ def test_parts_of_a_batch_are_bn_over_parts(trained: Train) -> None:
         trained(little(bn_images=8), name="odd.h5", accumulate=2)
 
 
-class Notes(Silent):
-    """Remembers what it is told."""
-
-    def __init__(self) -> None:
-        self.lines: list[str] = []
-
-    def note(self, text: str) -> None:
-        self.lines.append(text)
-
-
 def test_the_rate_falls_where_the_error_plateaus(
     trained: Train, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -199,127 +173,6 @@ def test_milestones_in_place_of_plateaus(trained: Train) -> None:
     _, record = trained(recipe)
     np.testing.assert_allclose(record.metrics["train"]["learning_rate"], [0.05] * 3 + [0.005] * 3)
     assert record.progress["best_error"] is None
-
-
-def test_a_run_knows_its_images_again(trained: Train, photographs: Path, tmp_path: Path) -> None:
-    recipe = little(precise_bn=0)
-    with pytest.raises(StoppedEarly):
-        trained(recipe, observer=StopsTraining(3))
-    other = tmp_path / "other"
-    shutil.copytree(photographs, other)
-    (other / "train" / "n00" / "0.JPEG").rename(other / "train" / "n01" / "new.JPEG")
-    with pytest.raises(DataError, match="does not hold the images"):
-        trained(recipe, resume=True, data=other)
-    (other / "train" / "n01" / "new.JPEG").rename(other / "train" / "n00" / "0.JPEG")
-    (other / "val" / "n02" / "3.JPEG").unlink()
-    with pytest.raises(DataError, match=r"does not hold the images that .* was evaluated on"):
-        trained(recipe, resume=True, data=other)
-    outcome, _ = trained(recipe, resume=True, data=None)
-    assert outcome.status == "finished", "where they were is in the store"
-
-
-def test_images_without_classes_are_refused(trained: Train, photographs: Path, tmp_path: Path) -> None:
-    flat = tmp_path / "flat"
-    shutil.copytree(photographs / "train", flat / "train")
-    (flat / "val").mkdir()
-    shutil.copy(photographs / "val" / "n00" / "0.JPEG", flat / "val" / "0.JPEG")
-    with pytest.raises(DataError, match="which class an image has"):
-        trained(little(), data=flat)
-    shutil.copytree(photographs / "val" / "n00", flat / "val" / "n77")
-    (flat / "val" / "0.JPEG").unlink()
-    with pytest.raises(DataError, match="the class n77 is not one of the 3"):
-        trained(little(), data=flat)
-    assert not (tmp_path / "run.h5").exists()
-
-
-def test_a_damaged_image_stops_the_run_and_the_store_stays(trained: Train, photographs: Path, tmp_path: Path) -> None:
-    copy = tmp_path / "copy"
-    shutil.copytree(photographs, copy)
-    victim = copy / "train" / "n01" / "3.JPEG"
-    with pytest.raises(StoppedEarly):
-        trained(little(), data=copy, observer=StopsTraining(3))
-    whole = victim.read_bytes()
-    victim.write_bytes(whole[:200])
-    with pytest.raises(DataError, match=r"3\.JPEG: cannot be decoded"):
-        trained(little(), data=copy, resume=True)
-    assert read_run(tmp_path / "run.h5").progress["iteration"] == 3
-    victim.write_bytes(whole)
-    outcome, _ = trained(little(), data=copy, resume=True)
-    assert outcome.status == "finished"
-
-
-def test_a_packed_file_is_the_folder_bit_for_bit(trained: Train, photographs: Path, tmp_path: Path) -> None:
-    """The mean of crops of 224 comes from the file, that of other sizes from its images."""
-    packed = tmp_path / "packed.h5"
-    assert run("data", "pack", "--data", str(photographs), "--out", "packed.h5", folder=tmp_path).code == 0
-    for size in (32, 224):
-        recipe = little(size=size, iterations=3, precise_bn=0) if size == 32 else little(size=size, iterations=1)
-        told = Notes()
-        _, expected = trained(recipe, name=f"folder{size}.h5")
-        with pytest.raises(StoppedEarly):
-            trained(recipe, name=f"packed{size}.h5", data=packed, observer=StopsTraining(1))
-        _, record = trained(recipe, name=f"packed{size}.h5", data=packed, resume=True, observer=told)
-        assert same(expected, record) == []
-        assert np.array_equal(expected.inputs["mean_image"], record.inputs["mean_image"])
-        assert np.array_equal(expected.inputs["images_sha256"], record.inputs["images_sha256"])
-
-
-def test_damaged_images_are_left_out_when_asked_and_stay_so(trained: Train, photographs: Path, tmp_path: Path) -> None:
-    copy = tmp_path / "copy"
-    shutil.copytree(photographs, copy)
-    for victim in (copy / "train" / "n01" / "3.JPEG", copy / "val" / "n02" / "0.JPEG"):
-        victim.write_bytes(victim.read_bytes()[:200])
-    recipe, told = little(iterations=6, log_every=3, precise_bn=0), Notes()
-    _, expected = trained(recipe, name="whole.h5", data=copy, skip_damaged=True, observer=told)
-    assert [line for line in told.lines if "3.JPEG" in line and line.startswith("left out")]
-    assert expected.inputs["skipped"].tolist() == [b"train/n01/3.JPEG", b"val/n02/0.JPEG"]
-    assert expected.progress["totals"]["images"] == 2 * (CLASSES * TRAINING - 1)
-    with pytest.raises(StoppedEarly):
-        trained(recipe, data=copy, skip_damaged=True, observer=StopsTraining(4))
-    _, record = trained(recipe, data=copy, resume=True)
-    assert same(expected, record) == []
-    assert record.inputs["skipped"].tolist() == expected.inputs["skipped"].tolist()
-
-
-def test_what_is_left_out_is_decided_when_a_run_begins(trained: Train, photographs: Path, tmp_path: Path) -> None:
-    copy = tmp_path / "copy"
-    shutil.copytree(photographs, copy)
-    recipe = little(iterations=4, precise_bn=0)
-    for name, skip_damaged in (("asked.h5", True), ("never.h5", False)):
-        with pytest.raises(StoppedEarly):
-            trained(recipe, name=name, data=copy, skip_damaged=skip_damaged, observer=StopsTraining(2))
-    victim = copy / "val" / "n02" / "0.JPEG"
-    good = victim.read_bytes()
-    victim.write_bytes(good[:200])
-    with pytest.raises(UsageError, match="begun without --skip-damaged"):
-        trained(recipe, name="never.h5", data=copy, skip_damaged=True, resume=True)
-    with pytest.raises(DataError, match="cannot be decoded"):
-        trained(recipe, name="never.h5", data=copy, resume=True)
-    victim.write_bytes(good)
-    assert trained(recipe, name="never.h5", data=copy, resume=True)[1].status == "finished"
-    _, record = trained(recipe, name="asked.h5", data=copy, skip_damaged=True, resume=True)
-    assert (record.status, record.inputs["skipped"].tolist()) == ("finished", [])
-
-
-def test_validation_images_in_no_folders_have_their_classes_in_a_file(
-    trained: Train, photographs: Path, tmp_path: Path
-) -> None:
-    flat = tmp_path / "flat"
-    shutil.copytree(photographs / "train", flat / "train")
-    (flat / "val").mkdir()
-    lines = []
-    for path in sorted((photographs / "val").rglob("*.JPEG")):
-        name = f"{path.parent.name}_{path.name}"
-        shutil.copy(path, flat / "val" / name)
-        lines.append(f"{name} {path.parent.name}")
-    with pytest.raises(DataError, match="--truth"):
-        trained(little(), data=flat)
-    (tmp_path / "truth.txt").write_text("\n".join(lines))
-    _, sorted_in = trained(little(iterations=2, precise_bn=0), name="sorted.h5")
-    with pytest.raises(StoppedEarly):
-        trained(little(iterations=2, precise_bn=0), data=flat, truth=tmp_path / "truth.txt", observer=StopsTraining(1))
-    _, record = trained(little(iterations=2, precise_bn=0), resume=True, data=None)
-    assert same(sorted_in, record) == [], "the run knows the file"
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])

@@ -18,7 +18,10 @@ from filelock import FileLock
 from rescli.engine.stopping import StopSignals
 from rescli.recipes.cifar import CifarRecipe
 from rescli.reproduce import runner
+from rescli.reproduce.conduct import Order, conduct
+from rescli.reproduce.element import Element
 from rescli.reproduce.elements import element
+from rescli.reproduce.measuring import Layers
 from rescli.reproduce.places import Place
 from rescli.reproduce.plan import Planned, plan
 from rescli.reproduce.runner import Runner
@@ -97,6 +100,27 @@ def test_a_figure_that_cannot_be_written_hides_no_run_and_no_other_element(
     assert done.code == 4
     assert "2 of 2 runs are finished, but fig1 was not drawn" in done.err
     assert (tmp_path / "gradients.md").exists()
+
+
+def test_after_a_signal_nothing_is_written_over_what_is_there(
+    rescli: Rescli, trainer: Trainer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert rescli("reproduce", "fig1", *SMALL, "--out", tmp_path).code == 0
+    before = {path: path.read_bytes() for path in tmp_path.glob("fig1.*")}
+    assert len(before) == 4
+    stop, asked = StopSignals(), list[str]()
+
+    def interrupted(element: Element, *_: object) -> Layers:
+        asked.append(element.name)
+        stop.received = signal.SIGINT
+        return Layers()
+
+    monkeypatch.setattr("rescli.reproduce.measuring.measure", interrupted)
+    elements = {element("fig1"): planned(tmp_path), element("gradients"): planned(tmp_path)}
+    settings = Settings(dataset="synthetic", scale=0.001)
+    ledger, results = conduct(Order(elements=elements, settings=settings, folder=tmp_path), stop, lambda _: None)
+    assert (results, asked, len(ledger.finished)) == ([], ["fig1"], 2)
+    assert {path: path.read_bytes() for path in tmp_path.glob("fig1.*")} == before
 
 
 def test_a_copy_of_a_run_is_no_second_seed(rescli: Rescli, trainer: Trainer, tmp_path: Path) -> None:

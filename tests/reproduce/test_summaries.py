@@ -18,11 +18,13 @@ from rescli.analysis.gradients import Layer as GradientLayer
 from rescli.analysis.points import points, weighted
 from rescli.analysis.responses import Layer, Responses
 from rescli.analysis.run import Run
+from rescli.analysis.subject import Wishes
 from rescli.errors import StoreError
+from rescli.reproduce import measuring
 from rescli.reproduce.chapters import chapters
 from rescli.reproduce.codec import dumps, gradients_to_dict, responses_to_dict
-from rescli.reproduce.elements import CIFAR
-from rescli.reproduce.measuring import Layers, known
+from rescli.reproduce.elements import CIFAR, element
+from rescli.reproduce.measuring import Layers, known, measure
 from rescli.reproduce.page import page
 from rescli.reproduce.results import result
 from rescli.reproduce.summaries import read, summarize
@@ -106,9 +108,9 @@ def test_summaries_say_what_the_stores_say(tmp_path: Path) -> None:
     back = read(tmp_path / "summaries")
 
     assert sorted(done.runs) == [run.path.stem for run in back.runs]
-    for element in CIFAR:
-        ours, theirs = result(element, runs, layers_of(runs), ()), result(element, back.runs, back.layers, ())
-        assert [one.to_dict() for one in ours.verdicts] == [one.to_dict() for one in theirs.verdicts]
+    for one in CIFAR:
+        ours, theirs = result(one, runs, layers_of(runs), ()), result(one, back.runs, back.layers, ())
+        assert [verdict.to_dict() for verdict in ours.verdicts] == [verdict.to_dict() for verdict in theirs.verdicts]
         assert ours.lacking == theirs.lacking
         assert (ours.table is None) == (theirs.table is None)
         assert (ours.plot is None) == (theirs.plot is None)
@@ -116,9 +118,7 @@ def test_summaries_say_what_the_stores_say(tmp_path: Path) -> None:
             assert (ours.table.rows, ours.table.notes) == (theirs.table.rows, theirs.table.notes)
         if ours.plot is not None and theirs.plot is not None:
             assert figure_bytes(ours.plot, "svg") == figure_bytes(theirs.plot, "svg")
-    answers = {
-        one.claim: one.answer for element in CIFAR for one in result(element, runs, layers_of(runs), ()).verdicts
-    }
+    answers = {one.claim: one.answer for each in CIFAR for one in result(each, runs, layers_of(runs), ()).verdicts}
     assert answers["residual nets have smaller responses than their plain counterparts"] == "yes"
     assert answers["the gradients of plain nets with BN do not vanish"] == "yes"
 
@@ -196,6 +196,19 @@ def test_what_is_no_summary_is_told(rescli: Rescli, tmp_path: Path) -> None:
     done = rescli("reproduce", "page", tmp_path / "s", "--out", tmp_path / "page.md")
     assert (done.code, (tmp_path / "page.md").exists()) == (4, False)
     assert rescli("reproduce", "summarize", tmp_path / "nosuch", "--out", tmp_path / "t").code == 4
+
+
+def test_a_net_that_is_too_large_to_measure_hides_no_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    runs = collect([a_study(tmp_path / "study")]).runs
+    (tmp_path / "study" / "resnet56-seed0.measured.json").unlink()
+
+    def too_large(*_: object) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr(measuring, "responses", too_large)
+    found = measure(element("fig7"), runs, Wishes())
+    assert {one.label for one in found.responses} == {"plain-20", "plain-56", "ResNet-20"}
+    assert found.notes == ("ResNet-56 was not measured: out of memory",)
 
 
 def test_what_was_measured_of_another_store_is_not_used(tmp_path: Path) -> None:

@@ -67,6 +67,7 @@ def gathered(
 def check_files(plot_file: Path | None, data_file: Path | None, size: str, font_size: float) -> None:
     """Complain about files and sizes before any work is done. Raises `UsageError`."""
     from rescli.analysis.figures import Look, format_of
+    from rescli.store.target import check_folder
 
     Look.of(size, font_size)
     if plot_file is not None:
@@ -76,12 +77,6 @@ def check_files(plot_file: Path | None, data_file: Path | None, size: str, font_
     for file in (plot_file, data_file):
         if file is not None:
             check_folder(file)
-
-
-def check_folder(file: Path) -> None:
-    """Raises `UsageError` where a file is to be written into a folder that is not there."""
-    if not file.parent.is_dir():
-        raise UsageError(f"{file}: there is no folder {file.parent}", "Make it, or name another file.")
 
 
 def write_plot(plot: Plot, plot_file: Path | None, data_file: Path | None, size: str, font_size: float) -> None:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 from rescli import console
 from rescli.commands.analyze.measuring import Dataset, wishes_of
-from rescli.commands.analyze.output import Sources, Strict, check_folder, gathered
+from rescli.commands.analyze.output import Sources, Strict, gathered
 from rescli.commands.options import Backend, Debug, Json, Threads, option
 from rescli.errors import UsageError
 
@@ -34,6 +34,8 @@ def report(
     """
     if out.suffix not in (".html", ".htm"):
         raise UsageError(f"{out}: the page is HTML", "Name it so: --out report.html.")
+    from rescli.store.target import check_folder
+
     check_folder(out)
     from rescli.analysis.evidence import evidence
     from rescli.analysis.measured import Measured

@@ -52,8 +52,8 @@ def page(
     """
     from rescli.reproduce.page import page as text
     from rescli.reproduce.summaries import read
-    from rescli.store.network import check_no_store
     from rescli.store.replace import install
+    from rescli.store.target import check_no_store
 
     check_no_store(out)
     found = read(summaries)

@@ -81,13 +81,10 @@ def check_effect(request: Request, *, print_config: bool, dry_run: bool, devices
         raise UsageError("--checkpoint-every nan is no number of seconds", "inf writes a checkpoint at the end only.")
     if print_config and devices > 1:
         raise UsageError("--print-config settles the recipe of one process", "Leave --devices out.")
-    if isinstance(request.recipe, ImageNetRecipe) and request.recipe.model.startswith("vgg"):
-        for name, asked in (
-            ("--checkpoint-activations", request.checkpoint_activations),
-            ("--compile", request.compile),
-        ):
-            if asked:
-                raise UsageError(f"{name} is for blocks, and VGG nets have none", "Leave it out.")
+    vgg = isinstance(request.recipe, ImageNetRecipe) and request.recipe.model.startswith("vgg")
+    if vgg and (request.checkpoint_activations or request.compile):
+        name = "--compile" if request.compile else "--checkpoint-activations"
+        raise UsageError(f"{name} is for blocks, and VGG nets have none", "Leave it out.")
     if dry_run and devices > 1:
         raise UsageError("--dry-run looks at one process", "Leave --devices out.")
 
