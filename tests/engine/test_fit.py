@@ -2,23 +2,31 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
 
+from rescli.backends.base import State
+from rescli.backends.team import Team
 from rescli.data.dataset import Dataset
 from rescli.data.mean import mean_image
 from rescli.data.order import Order
+from rescli.engine.checkpoint import Checkpointer
 from rescli.engine.fit import Diverged
 from rescli.engine.observer import Silent
+from rescli.engine.progress import Metrics, Progress
+from rescli.engine.request import Request
+from rescli.engine.train import train
 from rescli.errors import UsageError
 from rescli.models.build import build
 from rescli.models.cifar import cifar_spec
 from rescli.models.resnet import ResNet
 from rescli.recipes.cifar import CifarRecipe
 from rescli.store.reader import read_run
-from rescli.store.record import RunRecord
+from rescli.store.record import RunRecord, Status
 from tests.engine.conftest import Train, small
 
 
@@ -206,3 +214,33 @@ def test_the_observer_hears_of_everything(trained: Train) -> None:
     assert observer.rows == [("train", 3), ("test", 5), ("train", 6), ("test", 6)]
     assert observer.ended == 1
     assert "resnet8 (option A) on synthetic: 75,290 parameters, 12,239,488 multiply-adds" in observer.notes[0]
+
+
+class Alone(Team):
+    """Process `rank` of a job, with all of the work and nobody to ask."""
+
+    def share(self, images: int) -> tuple[int, int]:
+        return 0, images
+
+
+@pytest.mark.parametrize(("rank", "saves"), [(0, 14), (1, 2)])
+def test_the_first_process_alone_says_when_a_checkpoint_is_due(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rank: int, saves: int
+) -> None:
+    """The others write nothing and would not know how long it takes: they save where the first does, else at both ends."""
+    seen: list[int] = []
+    save = Checkpointer.save
+
+    def counted(self: Checkpointer, status: Status, state: State, progress: Progress, metrics: Metrics) -> None:
+        seen.append(progress.iteration)
+        save(self, status, state, progress, metrics)
+
+    monkeypatch.setattr(Checkpointer, "save", counted)
+    monkeypatch.setattr("rescli.engine.train.join", lambda: Alone(rank, 1))
+    monkeypatch.setattr("rescli.engine.prepare.join", lambda: Alone(rank, 1))
+
+    path = tmp_path / "run.h5"
+    train(Request(recipe=small(), path=path, threads=1, backend="cpu", checkpoint_seconds=0.0), Silent())
+
+    assert len(seen) == saves
+    assert path.exists() == (rank == 0)
