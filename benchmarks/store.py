@@ -44,7 +44,6 @@ def resnet1202(iteration: int = 0) -> RunRecord:
             add(f"{name}.bn.{part}", (outputs,))
         for part in ("running_mean", "running_var"):
             model[f"{name}.bn.{part}"] = np.ones(outputs, np.float32)
-        model[f"{name}.bn.num_batches_tracked"] = np.array(iteration)
 
     convolution("stem", 3, 16)
     for stage, width in enumerate((16, 32, 64)):

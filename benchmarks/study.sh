@@ -36,6 +36,7 @@ part gradients --seeds 1 "$@"
 part fig6-middle --seeds 3 "$@"
 part fig6-left --seeds 3 "$@"
 part table6 --depth 110 --seeds 5 "$@"
+part plain-110 --seeds 1 "$@"
 part warmup --seeds 1 "$@"
 part fig6-right --seeds 1 "$@"
 

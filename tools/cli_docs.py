@@ -50,7 +50,7 @@ CODES: dict[int, str] = {
     errors.UsageError.exit_code: "bad usage: the command line, the environment or the configuration file makes no sense",
     errors.DataError.exit_code: "a data set is missing or damaged",
     errors.StoreError.exit_code: "a run store cannot be read or written, or another process holds it",
-    errors.BackendError.exit_code: "a backend or device is not available",
+    errors.BackendError.exit_code: "a backend or device is not available, or another process of the job is gone",
     errors.StoppedEarly.exit_code: "stopped early by SIGTERM, SIGUSR1 or SIGHUP, with a checkpoint: the same command with "
     "`--resume` goes on",
     errors.Interrupted.exit_code: "interrupted by Ctrl-C; a training run has written a checkpoint first (a second Ctrl-C "

@@ -41,7 +41,8 @@ class Layer:
 class Responses:
     """Of every 3x3 layer of one net. `iteration` is None for weights that are no run; `statistics` are what BN used.
 
-    `weights` is a digest of the tensors that were measured; `saved` says that the figures come from the store.
+    `weights` is a digest of the tensors that were measured, `images_sha256` one of the photographs, None for a data set;
+    `saved` says that the figures come from the store.
     """
 
     what: str
@@ -55,6 +56,7 @@ class Responses:
     statistics: str
     weights: str
     layers: tuple[Layer, ...]
+    images_sha256: str | None = None
     saved: bool = False
 
     @property
@@ -141,6 +143,7 @@ def _described(subject: Subject, layers: tuple[Layer, ...], *, images: int, save
         statistics="batch" if subject.initial else "running",
         weights=digest(subject.bundle.tensors),
         layers=layers,
+        images_sha256=subject.images_sha256,
         saved=saved,
     )
 
@@ -164,6 +167,7 @@ def to_tree(result: Responses) -> dict[str, Any]:
         "@precision": result.precision,
         "@bn_statistics": result.statistics,
         "@weights_sha256": result.weights,
+        **({} if result.images_sha256 is None else {"@images_sha256": result.images_sha256}),
     }
     return {
         **facts,
@@ -191,6 +195,7 @@ def _saved(subject: Subject) -> Responses | None:
         "@images": images,
         "@precision": subject.precision,
         "@weights_sha256": digest(subject.bundle.tensors),
+        "@images_sha256": subject.images_sha256,
     }
     if tree is None or any(tree.get(key) != value for key, value in same.items()):
         return None

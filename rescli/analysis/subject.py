@@ -74,6 +74,15 @@ class Subject:
         """Of the arithmetic: exact unless the user wants otherwise."""
         return precision_of(choose(self.wishes.backend), self.wishes.precision or "fp32")
 
+    @property
+    def images_sha256(self) -> str | None:
+        """A digest over names and classes of photographs; None for data sets, whose names say enough."""
+        if isinstance(self.feed, ResidentImages):
+            return None
+        from rescli.data.photographs import fingerprint
+
+        return fingerprint(self.feed.photographs).tobytes().hex()
+
     def module(self) -> Network:
         """The net with its weights. Without training BN has no statistics, and takes those of the batch."""
         module = module_of(self.bundle)

@@ -21,7 +21,7 @@ app = typer.Typer(help="Verify, fetch and pack data sets.", no_args_is_help=True
 Truth = Annotated[
     Path | None, option(help="Classes of a val/ that is not sorted into folders: NAME CLASS a line.", default="none")
 ]
-Name = Annotated[str, typer.Argument(metavar="NAME", help="cifar10, cifar100 or synthetic.", show_default=False)]
+Name = Annotated[str, typer.Argument(metavar="NAME", help="cifar10 or cifar100.", show_default=False)]
 Verified = Annotated[
     str, typer.Argument(metavar="NAME", help="cifar10, cifar100, synthetic, or imagenet.", show_default=False)
 ]

@@ -8,11 +8,15 @@ import os
 import shutil
 import subprocess
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from rescli.store.reader import read_run
+from rescli.store.writer import write_run
+from tests.analysis.runs import a_run
 
 PROGRAMS = Path(sys.executable).parent
 TRAIN = "rescli train cifar --dataset synthetic --depth 8 --iterations 50 --batch-size 16 --threads 1 --out a.h5"
@@ -189,3 +193,18 @@ def test_completion_in_bash(trained: tuple[Path, Done]) -> None:
     first, *others = done.out.splitlines()
     assert "_rescli_completion" in first
     assert others == ["train", "--depth --decay --deterministic --devices --debug", "export"]
+
+
+def test_the_script_for_several_machines_asks_for_another_turn_only_after_a_stop(tmp_path: Path) -> None:
+    """Not because some session of the run was stopped once."""
+    page = (Path(__file__).parents[2] / "docs" / "distributed.md").read_text(encoding="utf-8")
+    (line,) = [line for line in page.splitlines() if "runs list" in line]
+    a_run(tmp_path / "stopped.h5", done=100, iterations=200)
+    finished = read_run(a_run(tmp_path / "finished.h5", iterations=200))
+    sessions = [{"status": "stopped"}, {"status": "finished"}]
+    write_run(tmp_path / "finished.h5", replace(finished, sessions=sessions))
+
+    turns = " ".join(f"run={name}.h5; {line};" for name in ("finished", "stopped"))
+    done = sh(f"scontrol() {{ echo $run $*; }}; SLURM_JOB_ID=7; {turns}", tmp_path)
+
+    assert (done.code, done.out) == (0, "stopped.h5 requeue 7\n"), done.err

@@ -123,6 +123,25 @@ def test_layers_of_a_run_are_measured_on_its_own_images(rescli: Rescli, runs: Pa
     assert found["responses"][0]["images"] == 4
 
 
+def test_layers_measured_on_other_images_are_others(
+    rescli: Rescli,
+    runs: Path,
+    photographs: Path,  # noqa: F811
+    tmp_path: Path,
+) -> None:
+    run, other = tmp_path / "run.h5", tmp_path / "other"
+    shutil.copy(runs / "r18.h5", run)
+    shutil.copytree(photographs, other)
+    first = next((other / "val").rglob("*.JPEG"))
+    first.rename(first.with_name("another.JPEG"))
+    line = ("analyze", "responses", run, "--images", "4", "--threads", "1")
+    assert rescli(*line, "--save").code == 0
+    assert "taken from the run store" in rescli(*line).out
+    elsewhere = rescli(*line, "--dataset", other)
+    assert elsewhere.code == 0, elsewhere.err
+    assert "taken from the run store" not in elsewhere.out
+
+
 def test_a_dry_run_leaves_out_what_the_run_would(rescli: Rescli, photographs: Path, tmp_path: Path) -> None:  # noqa: F811
     copy = tmp_path / "copy"
     shutil.copytree(photographs, copy)
