@@ -5,6 +5,7 @@ No module that is loaded here imports torch, numpy or h5py; commands do so when 
 
 from __future__ import annotations
 
+import io
 import signal
 import sys
 import traceback
@@ -74,6 +75,8 @@ def command() -> Any:
 def main() -> None:
     """Run the command line and leave with its exit code."""
     console.settings.begin(sys.argv[1:])
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # a file's name need not be text
     warnings.showwarning = _warn
     if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:  # as it is in a shell's background job
         signal.signal(signal.SIGINT, _interrupt)

@@ -24,6 +24,11 @@ class _Net:
         return self.found.label.startswith("plain")
 
     @property
+    def residual(self) -> bool:
+        """VGG nets are neither."""
+        return self.found.label.startswith("ResNet")
+
+    @property
     def training(self) -> tuple[str, str]:
         """Equal for nets that may be compared: trained alike in all but depth, kind of net and seed."""
         return self.found.dataset, "" if self.run is None else self.run.beyond_depth()
@@ -54,7 +59,7 @@ def _smaller_than_plain(nets: Sequence[_Net]) -> Verdict:
         for residual in nets
         for plain in nets
         if plain.plain
-        and not residual.plain
+        and residual.residual
         and (plain.training, len(plain.found.layers)) == (residual.training, len(residual.found.layers))
     ]
     return _medians("residual nets have smaller responses than their plain counterparts", pairs)
@@ -63,7 +68,7 @@ def _smaller_than_plain(nets: Sequence[_Net]) -> Verdict:
 def _smaller_with_depth(nets: Sequence[_Net]) -> Verdict:
     families: dict[object, list[_Net]] = {}
     for one in sorted(nets, key=lambda one: len(one.found.layers)):
-        if not one.plain:
+        if one.residual:
             families.setdefault((one.training, one.shortcut), []).append(one)
     pairs = [
         (shallow, deep)

@@ -14,6 +14,8 @@ from rescli.recipes.cifar import PAPER_ITERATIONS, CifarRecipe
 
 ABOUT = 400
 """Iterations of 64k after which the training error is below 80 %."""
+VERY_DEEP = 110
+"""Layers; the paper trains no shallower net with the warm-up."""
 SIMILAR = 0.5
 """Points of test error; the paper says "similar" and gives no number."""
 
@@ -25,11 +27,7 @@ def warm_up_claims(runs: Sequence[Run]) -> list[Verdict]:
 
 def _ends(runs: Iterable[Run]) -> Verdict:
     """Residual nets: about 400 of 64k iterations, "about" is at most twice that. A finished run that never got there: no."""
-    warm = [
-        run
-        for run in runs
-        if run.recipe.warms_up and not run.recipe.plain and (run.finished or run.warmup_ended is not None)
-    ]
+    warm = [run for run in runs if _warms_up_as_the_papers(run) and (run.finished or run.warmup_ended is not None)]
     found = [(run, run.warmup_ended, 2 * ABOUT * run.recipe.iterations / PAPER_ITERATIONS) for run in warm]
     return Verdict(
         claim="a learning rate of 0.01 brings the training error of very deep nets below 80 % after about 400 iterations",
@@ -45,11 +43,23 @@ def _ends(runs: Iterable[Run]) -> Verdict:
     )
 
 
+def _warms_up_as_the_papers(run: Run) -> bool:
+    recipe = run.recipe
+    return (
+        isinstance(recipe, CifarRecipe)
+        and recipe.warms_up
+        and not recipe.plain
+        and recipe.depth >= VERY_DEEP
+        and not any(name.startswith("warmup") for name in run.differences())
+    )
+
+
 def _without(runs: Iterable[Run]) -> Verdict:
     """A rate of 0.1 from the start: "it [...] still reaches similar accuracy"."""
     found: dict[str, dict[bool, Group]] = {}
     for one in group(run for run in runs if run.finished and run.recipe.depth == 110 and not run.recipe.plain):
-        if one.error is not None:
+        recipe = one.first.recipe
+        if one.error is not None and (not recipe.warms_up or _warms_up_as_the_papers(one.first)):
             found.setdefault(_apart_from_warm_up(one.first), {})[one.first.recipe.warms_up] = one
     pairs = [(both[True], both[False]) for both in found.values() if len(both) == 2]
     held, numbers = [], []

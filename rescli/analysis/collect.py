@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from glob import glob, has_magic
@@ -93,14 +94,15 @@ def _read(path: Path, predictions: bool) -> Run | Predicted:
 
 
 def files(sources: Iterable[Path | str]) -> list[Path]:
-    """The files that `sources` mean, each once. Raises `StoreError` for a folder or pattern with none."""
-    found: dict[Path, None] = {}
+    """The files that `sources` mean, each once, links or not. Raises `StoreError` for a folder or pattern with none."""
+    found: dict[str, Path] = {}
     for source in sources:
         these = list(_of(str(source)))
         if not these:
             raise StoreError(f"{source}: no run stores there", "`rescli runs list DIR` shows the runs in a folder.")
-        found.update(dict.fromkeys(these))
-    return list(found)
+        for path in these:
+            found.setdefault(os.path.realpath(path), path)
+    return list(found.values())
 
 
 def expand(nets: Iterable[str]) -> list[str]:

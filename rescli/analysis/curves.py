@@ -50,14 +50,17 @@ def curves(runs: Sequence[Run], *, bottom: float | None = None, top: float | Non
     power = 4 if longest >= 20_000 else 3 if longest >= 2_000 else 0
     tested = " and ".join(dict.fromkeys(_tested(run) for run in runs))
     low, high = _limits(runs)
-    low = low if top is None or top > low else 0.0
+    if bottom is not None:
+        low, high = bottom, high if high > bottom else 100.0
+    elif top is not None and top <= low:
+        low = 0.0
     panel = Panel(
         name="error",
         x_label=f"iter. (1e{power})" if power else "iterations",
         y_label="error (%)",
         lines=tuple(lines),
         x_limits=(0, longest),
-        y_limits=(low if bottom is None else bottom, top or high),
+        y_limits=(low, top or high),
         unit=10.0**power,
     )
     return Plot(panels=(panel,), key={"dashed": "training error", "bold": f"{tested} error"})

@@ -111,10 +111,12 @@ class Plot:
 
 
 def distinct(named: Iterable[tuple[str, str]]) -> list[str]:
-    """Labels of (label, file) pairs, with the file's name where two would be called the same."""
-    pairs = list(named)
-    labels = [label for label, _ in pairs]
-    return [
-        label if labels.count(label) == 1 else f"{label} {what.rpartition('/')[2].removesuffix('.h5')}"
-        for label, what in pairs
-    ]
+    """Labels of (label, file) pairs; where two would be called the same, with as much of their paths as tells them apart."""
+    pairs = [(label, what.removesuffix(".h5").split("/")) for label, what in named]
+    found = []
+    for label, parts in pairs:
+        others = [other for one, other in pairs if one == label and other != parts]
+        several = sum(one == label for one, _ in pairs) > 1
+        enough = next((n for n in range(1, len(parts)) if all(one[-n:] != parts[-n:] for one in others)), len(parts))
+        found.append(f"{label} {'/'.join(parts[-enough:])}" if several else label)
+    return found

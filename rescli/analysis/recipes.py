@@ -66,7 +66,7 @@ def beyond_depth(recipe: Recipe) -> str:
     """Equal for recipes that agree in all but seed, depth and kind of net; the warm-up goes with the depth."""
     left_out = {"seed", "depth", "plain", "model", "shortcut", "stride_in", "padding", *bookkeeping(recipe)}
     values = {name: value for name, value in recipe.to_dict().items() if name not in left_out}
-    if "warmup" not in differences(recipe):
+    if not any(name.startswith("warmup") for name in differences(recipe)):
         values = {name: value for name, value in values.items() if not name.startswith("warmup")}
     return repr(values)
 

@@ -20,12 +20,15 @@ from rescli.recipes.cifar import CifarRecipe
 from rescli.recipes.imagenet import ImageNetRecipe
 from rescli.recipes.recipe import Recipe
 from rescli.recipes.stored import recipe_of
-from rescli.store.listing import list_runs
+from rescli.store.listing import look
 from rescli.store.reader import read_run
 from rescli.store.record import RunRecord
 
 TAIL = 64
 """The training error of a run is its mean over the last 1/64 of the run: 1,000 of 64k iterations."""
+
+FEWEST = 10
+"""Iterations of a row that is short enough for any run."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -87,11 +90,17 @@ class Run:
 
     @property
     def train_error(self) -> float | None:
-        """The mean training error over the last 1/64 of the run; None before the first row."""
+        """The mean training error over the last 1/64 of the run; None before the first row, and where rows are longer."""
         iterations, errors = self.curve("train")
-        if not len(errors):
+        if not len(errors) or self._rows_too_long():
             return None
-        return float(errors[iterations > iterations[-1] - max(1, self.recipe.iterations // TAIL)].mean())
+        return float(errors[iterations > iterations[-1] - self._tail()].mean())
+
+    def _tail(self) -> int:
+        return max(1, self.recipe.iterations // TAIL)
+
+    def _rows_too_long(self) -> bool:
+        return (self.recipe.log_every or 0) > max(FEWEST, self._tail())
 
     def differences(self) -> dict[str, tuple[Any, Any]]:
         """What the paper's recipe for this net says otherwise: name -> (the paper's, this run's)."""
@@ -116,6 +125,10 @@ class Run:
             found.append("error on held-out training images, not on the test set")
         if self.imagenet and self.spec.classes != CLASSES:
             found.append(f"{self.spec.classes} classes, not ImageNet's {CLASSES}")
+        if self._rows_too_long():
+            found.append(
+                f"no training error of the last {self._tail():,} iterations: log_every is {self.recipe.log_every:,}"
+            )
         return (
             *found,
             *(f"{name} {word(ours)} (paper: {word(paper)})" for name, (paper, ours) in self.differences().items()),
@@ -140,7 +153,7 @@ def read(path: Path) -> Run:
         recipe = recipe_of(record.recipe)
         return Run(
             path=path,
-            status=list_runs(path)[0].status if record.status == "running" else record.status,
+            status=look(path).status if record.status == "running" else record.status,
             recipe=recipe,
             spec=recipe.spec(classes=_classes(recipe, record)),
             iteration=int(record.progress["iteration"]),

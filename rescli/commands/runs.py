@@ -84,11 +84,11 @@ def _figures(summary: Any) -> tuple[Any, ...]:
 @app.command()
 def show(run: Run, json: Json = False, debug: Debug = False) -> None:
     """What a run is and where it stands: recipe, last metrics, sessions, environment."""
-    from rescli.store.listing import list_runs
+    from rescli.store.listing import look
     from rescli.store.reader import read_run
 
     record = read_run(run, tensors=False)
-    status = list_runs(run)[0].status if record.status == "running" else record.status
+    status = look(run).status if record.status == "running" else record.status
     last = {
         split: {name: values[-1].item() for name, values in columns.items()}
         for split, columns in record.metrics.items()
@@ -221,13 +221,14 @@ def export(
     """All metrics of a run: iteration, loss (nats), error (%), learning rate, seconds, for train and test."""
     from rescli.store.reader import read_run
     from rescli.store.replace import install
-    from rescli.store.target import check_no_store
+    from rescli.store.target import check_folder, check_no_store
 
     to_stdout = out is None
     if json and to_stdout and to is Format.csv:
         raise UsageError("--json writes no CSV to stdout", "Leave out --json or --to, or name a file with --out.")
     if out is not None:
         check_no_store(out)
+        check_folder(out)
     record = read_run(run, tensors=False)
     text = _as_json(record.metrics) if to is Format.json or (json and to_stdout) else _as_csv(record.metrics)
     if out is None:

@@ -122,7 +122,7 @@ def markdown(columns: Sequence[str], rows: Iterable[Sequence[Any]], *, right: Se
     say(_markdown_row(columns))
     say("|" + "|".join("---:" if right else "---" for right in numeric) + "|")
     for row in cells:
-        say(_markdown_row("" if cell is None else f"{cell:,}" if isinstance(cell, int) else str(cell) for cell in row))
+        say(_markdown_row("" if cell is None else f"{cell:,}" if type(cell) is int else str(cell) for cell in row))
 
 
 def _markdown_row(cells: Iterable[str]) -> str:
@@ -201,4 +201,4 @@ def _stdout() -> Console:
     from rich.console import Console
 
     # In a file or pipe a table is as wide as it needs to be: nothing is cut off for a screen that is not there.
-    return Console(width=None if on_terminal() else 400, highlight=False, emoji=False, markup=False)
+    return Console(width=None if on_terminal() else 100_000, highlight=False, emoji=False, markup=False)

@@ -51,7 +51,7 @@ def sketch(
         inside = [
             (x, y)
             for x, y in zip(stroke.x, stroke.y, strict=True)
-            if y_limits is None or y_limits[0] <= y <= y_limits[1]
+            if (y_limits is None or y_limits[0] <= y <= y_limits[1]) and not (log and y <= 0)
         ]
         marker = "braille" if coloured or len(strokes) == 1 else LETTERS[number % len(LETTERS)]
         if inside:

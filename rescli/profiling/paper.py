@@ -96,6 +96,8 @@ TABLE3: tuple[Printed, ...] = (
 """10-crop testing on the validation set."""
 
 TABLE4: tuple[Printed, ...] = (
+    Printed(method="VGG (ILSVRC'14), on the test set", top5=8.43),
+    Printed(method="GoogLeNet (ILSVRC'14)", top5=7.89),
     Printed(method="VGG (v5)", top1=24.4, top5=7.1, digits=1),
     Printed(method="PReLU-net", top1=21.59, top5=5.71),
     Printed(method="BN-inception", top1=21.99, top5=5.81),

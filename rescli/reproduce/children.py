@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections import deque
+from contextlib import suppress
 from dataclasses import dataclass
 
 from rescli.errors import StoreError
@@ -38,8 +39,9 @@ class Child:
             self.process.send_signal(number)
 
     def last_words(self) -> str:
-        """The error that it ended with, in one line; "" where it said nothing."""
-        with self.run.log.open("rb") as log:
+        """The error that it ended with, in one line; "" where it said nothing, or somebody took the log away."""
+        lines: list[str] = []
+        with suppress(OSError), self.run.log.open("rb") as log:
             end = log.seek(0, os.SEEK_END)
             log.seek(max(self.start, end - SAID))
             lines = log.read().decode(errors="replace").splitlines()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
@@ -17,8 +18,8 @@ from rescli.reproduce.plan import name_of
 def gather(studies: Iterable[Path], refuse: Refuse = lambda _: None) -> tuple[tuple[Run, ...], tuple[Skipped, ...]]:
     """The run stores directly in these folders, and what was left out, with the reason.
 
-    A copy of a run is no second seed: of several stores with one recipe and seed the one with the planned name counts, else the
-    first. Raises `StoreError` for a folder without stores, and where nothing is left.
+    A copy of a run is no second seed: of several stores with one recipe and seed the one that got furthest counts, of those the
+    one with the planned name, else the first. Raises `StoreError` for a folder without stores, and where nothing is left.
     """
     paths: list[Path] = []
     for study in studies:
@@ -29,7 +30,7 @@ def gather(studies: Iterable[Path], refuse: Refuse = lambda _: None) -> tuple[tu
     found = collect(paths, refuse=refuse)
     chosen: dict[Any, Run] = {}
     skipped = list(found.skipped)
-    for run in sorted(found.runs, key=lambda run: run.path.stem != _planned(run)):
+    for run in sorted(found.runs, key=lambda run: (not run.finished, -run.iteration, not as_planned(run))):
         first = chosen.setdefault((run.experiment(), run.recipe.seed), run)
         if first is not run:
             skipped.append(Skipped(path=run.path, why=f"the same recipe and seed as {first.path}"))
@@ -37,14 +38,20 @@ def gather(studies: Iterable[Path], refuse: Refuse = lambda _: None) -> tuple[tu
     return tuple(run for run in found.runs if id(run) in kept), tuple(skipped)
 
 
-def _planned(run: Run) -> str:
-    """What a study calls a run of this recipe."""
+def usual_precision(runs: Iterable[Run]) -> str:
+    """What most of the finished ones were computed in; the paper's fp32 where as many were. "" where none is finished."""
+    counts = Counter(run.recipe.precision for run in runs if run.finished)
+    return max(counts, key=lambda name: (counts[name], name == "fp32"), default="")
+
+
+def as_planned(run: Run) -> bool:
+    """Whether it has the name that a study gives a run of its recipe."""
     recipe: Any = run.recipe
     if run.imagenet:
-        return ""
+        return False
     usual = Net(depth=recipe.depth, plain=recipe.plain)
     net = usual if usual.is_of(recipe) else replace(usual, warmup=False)
-    return name_of(net, recipe.seed, dataset=recipe.dataset, iterations=recipe.iterations)
+    return run.path.stem == name_of(net, recipe.seed, dataset=recipe.dataset, iterations=recipe.iterations)
 
 
 def told(skipped: Iterable[Skipped], tell: Callable[[str], None]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -14,6 +15,7 @@ from rescli.analysis.responses import Responses, responses
 from rescli.analysis.run import Run
 from rescli.analysis.subject import Wishes
 from rescli.errors import RescliError, StoreError, out_of_memory
+from rescli.models.weights.digest import digest
 from rescli.reproduce.codec import (
     dumps,
     gradients_from_dict,
@@ -23,7 +25,9 @@ from rescli.reproduce.codec import (
     responses_to_dict,
 )
 from rescli.reproduce.element import Element, Show
+from rescli.reproduce.gather import as_planned, usual_precision
 from rescli.store.header import read_header
+from rescli.store.reader import read_run
 from rescli.store.replace import install
 
 Found = TypeVar("Found")
@@ -47,14 +51,23 @@ def measure(
     tell: Callable[[str], None] = lambda _: None,
     stop: Callable[[], bool] = lambda: False,
 ) -> Layers:
-    """What the element shows of layers: of each of its nets the finished run with the smallest seed.
+    """What the element shows of layers: of each of its nets one finished run.
 
-    Once `stop` says yes nothing more is measured.
+    That is the one whose recipe is nearest to the paper's, in the precision of most; of several, the one that a study would
+    have planned, with the smallest seed. Once `stop` says yes nothing more is measured.
     """
     found: list[Responses] = []
     norms: list[Gradients] = []
     notes: list[str] = []
-    finished = sorted((run for run in runs if run.finished), key=lambda run: run.recipe.seed)
+    runs = list(runs)
+    usual = usual_precision(runs)
+    finished = sorted(
+        (run for run in runs if run.finished),
+        key=lambda run: (
+            *(len(run.differences()), run.recipe.precision != usual),
+            *(not as_planned(run), run.recipe.seed),
+        ),
+    )
     for net in element.nets:
         run = next((run for run in finished if net.is_of(run.recipe)), None)
         if run is None or stop():
@@ -102,30 +115,40 @@ def _kept(run: Run, what: Show, look: Callable[[], Found]) -> Found:
     """What is kept beside the store, else what `look` finds; that is kept then."""
     try:
         before = getattr(known(run), what)
-        kept = _read(run)
     except StoreError:  # a file that makes no sense is written anew
-        before, kept = (), {}
+        before = ()
     if before:
         return before[0]  # type: ignore[no-any-return]
     found: Any = look()
     values = responses_to_dict(found) if what == "responses" else gradients_to_dict(found)
-    install(_beside(run), dumps({**kept, "store": _digest(run), what: values}), keep=None)
+    kept: dict[str, Any] = {}
+    with suppress(StoreError):  # read now, for another process may have measured the rest meanwhile
+        kept = _read(run)
+    facts = {"store": read_header(run.path).digest, "weights": _weights(run)}
+    install(_beside(run), dumps({**kept, **facts, what: values}), keep=None)
     return found  # type: ignore[no-any-return]
 
 
 def _read(run: Run) -> dict[str, Any]:
-    """The file beside a store; empty where there is none, or one of another state of the store."""
+    """The file beside a store; empty where there is none, or one of other weights. All else in a store may change."""
     path = _beside(run)
     if not path.exists():
         return {}
     with reading(path, "what was measured of a run"):
         kept = dict(json.loads(path.read_bytes()))
-        same = kept.pop("store") == _digest(run)
-    return kept if same else {}
+        store, weights = kept.pop("store"), kept.pop("weights", None)
+    if store == read_header(run.path).digest or (weights is not None and weights == _weights(run)):
+        return kept
+    return {}
 
 
-def _digest(run: Run) -> str:
-    return read_header(run.path).digest
+def outdated(run: Run) -> bool:
+    """Whether something was measured of the run, but when it had other weights."""
+    return _beside(run).exists() and not _read(run)
+
+
+def _weights(run: Run) -> str:
+    return digest(read_run(run.path).model)
 
 
 def _beside(run: Run) -> Path:

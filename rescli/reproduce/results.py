@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -17,6 +16,7 @@ from rescli.analysis.table import Table
 from rescli.analysis.table6 import table6
 from rescli.analysis.verdict import Verdict
 from rescli.reproduce.element import Element
+from rescli.reproduce.gather import usual_precision
 from rescli.reproduce.measuring import Layers
 from rescli.reproduce.tables import error_table, gradient_table, response_table, table_markdown
 
@@ -84,6 +84,7 @@ def result(element: Element, runs: Sequence[Run], layers: Layers, marks: Sequenc
     """Of those `runs` that are of the element's nets. `marks` hold for all of them."""
     runs = [run for run in runs if any(net.is_of(run.recipe) for net in element.nets)]
     layers = _measured_on(runs, layers)
+    alike = [run for run in runs if run.recipe.precision == usual_precision(runs)]
     title = title_of(element, marks)
     return Result(
         element=element,
@@ -91,7 +92,7 @@ def result(element: Element, runs: Sequence[Run], layers: Layers, marks: Sequenc
         runs=tuple(runs),
         table=_table(element, runs, layers, title),
         plot=_plot(element, runs, layers, "\n".join(marks)),
-        verdicts=_verdicts(element, runs, layers),
+        verdicts=_verdicts(element, alike, _measured_on(alike, layers)),
         lacking=(*_lacking(element, runs, layers), *layers.notes),
     )
 
@@ -113,9 +114,8 @@ def _lacking(element: Element, runs: Sequence[Run], layers: Layers) -> list[str]
 
 
 def _not_compared(runs: Sequence[Run]) -> list[str]:
-    """Runs that stand apart because they were computed in another precision than most; verdicts compare like with like."""
-    counts = Counter(run.recipe.precision for run in runs if run.finished)
-    usual = max(counts, key=lambda name: counts[name], default="")
+    """Runs that no verdict is about, because they were computed in another precision than most."""
+    usual = usual_precision(runs)
     return [
         f"{run.label}, seed {run.recipe.seed}: not compared, computed in {run.recipe.precision} and most others in {usual}"
         for run in runs

@@ -15,7 +15,7 @@ import rescli
 from rescli.errors import StoreError, UsageError
 from rescli.reproduce.plan import Planned
 from rescli.reproduce.settings import FIXED, Settings
-from rescli.store.listing import list_runs
+from rescli.store.listing import look
 from rescli.store.lock import RunLock, holder
 from rescli.store.owner import Holder
 from rescli.store.replace import install
@@ -54,9 +54,9 @@ def state_of(run: Planned) -> State:
     if not run.path.exists():
         at_work = holder(run.path)  # one that has begun writes its first store after some seconds
         return State(word="missing" if at_work is None else "running", holder=at_work)
-    listed = list_runs(run.path)[0]
+    listed = look(run.path)
     if listed.status == "unreadable":
-        offer = f"`rescli runs restore {run.path}` may help"
+        offer = f"`rescli runs restore {shlex.quote(str(run.path))}` may help"
         return State(word="unreadable", error=f"{listed.error}; {offer}", holder=listed.holder)
     summary = listed.summary
     facts = {

@@ -27,7 +27,7 @@ from rescli.reproduce.codec import (
     run_to_dict,
 )
 from rescli.reproduce.gather import gather, told
-from rescli.reproduce.measuring import Layers, known, layers_from_dict
+from rescli.reproduce.measuring import Layers, known, layers_from_dict, outdated
 from rescli.reproduce.study import MANIFEST
 from rescli.store.replace import install
 
@@ -59,7 +59,7 @@ def summarize(studies: Sequence[Path], out: Path, tell: Callable[[str], None] = 
     """Write a summary of every run of these studies, a table of all summaries in `out`, and their figures.
 
     Summaries of other studies in `out` stay. Raises `StoreError` where there is no run or nothing can be written, and
-    `UsageError` for two runs of one name, and where `out` is a study itself.
+    `UsageError` for two runs of one name, here or in `out`, and where `out` is a study itself.
     """
     if (out / MANIFEST).exists():
         raise UsageError(f"{out} is a study: summaries are no part of it", "Name a folder of their own with --out.")
@@ -73,6 +73,8 @@ def summarize(studies: Sequence[Path], out: Path, tell: Callable[[str], None] = 
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise StoreError(f"{out}: cannot be made: {error.strerror}", "Name another folder with --out.") from error
+    for run in runs:
+        _same_or_new(run, out / f"{run.path.stem}.json")
     for run in runs:
         install(out / f"{run.path.stem}.json", dumps(document(run, _known(run, tell))), keep=None)
         done.runs.append(run.path.stem)
@@ -143,8 +145,23 @@ def as_csv(runs: Iterable[Run]) -> str:
     return text.getvalue()
 
 
+def _same_or_new(run: Run, path: Path) -> None:
+    """Raises `UsageError` where `path` is the summary of another run: nothing is lost because names are alike."""
+    if not path.exists():
+        return
+    with reading(path, "the summary of a run"):
+        there = run_from_dict(json.loads(path.read_bytes()))
+    if (there.experiment(), there.recipe.seed) != (run.experiment(), run.recipe.seed):
+        raise UsageError(
+            f"{path} is of a run with another recipe than {run.path}",
+            "Name another folder with --out, or rename the run.",
+        )
+
+
 def _known(run: Run, tell: Callable[[str], None]) -> Layers:
     try:
+        if outdated(run):
+            tell(f"{run.path.stem}: its layers were measured with other weights than it has now: left out")
         return known(run)
     except RescliError as error:
         tell(f"Left out: {error.message}")

@@ -12,13 +12,14 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from rescli.errors import StoreError
-from rescli.store.files import open_store, previous_of, read_up_to
+from rescli.store.files import exists, open_store, previous_of, read_up_to
 from rescli.store.problems import DamagedStore, ForeignFile, MissingStore, PackedImages
 
 SCHEMA = 1
@@ -128,9 +129,9 @@ def check_digest(path: Path | str) -> Header:
     """Read the whole file in pieces and compare the digest of its HDF5 image. Raises as `read_header` does."""
     path = Path(path)
     with open_store(path) as file:
-        block = read_up_to(path, file, HEADER_BYTES)
-        header = parse_header(path, block, file.size)
-        found = hashlib.sha256()
+        start = read_up_to(path, file, HEADER_BYTES + 8)
+        header = parse_header(path, start, file.size)
+        found = hashlib.sha256(start[HEADER_BYTES:])
         while piece := read_up_to(path, file, _CHUNK):
             found.update(piece)
     if found.hexdigest() != header.digest:
@@ -147,7 +148,9 @@ def with_offer(error: StoreError, path: Path) -> StoreError:
     except StoreError as previous:
         hint = f"Its previous generation is no help either ({previous.message})."
     else:
-        hint = f"`rescli runs restore {path}` puts back the previous generation ({header.generation})."
+        hint = (
+            f"`rescli runs restore {shlex.quote(str(path))}` puts back the previous generation ({header.generation})."
+        )
     return type(error)(error.message, hint)
 
 
@@ -157,6 +160,10 @@ def _without_magic(path: Path, start: bytes) -> StoreError:
         return PackedImages(f"{path}: holds packed images, not a run", f"Commands for images take it: --data {path}.")
     if start[HEADER_BYTES:] == _HDF5_SIGNATURE and b"\nsha256 " in start[:HEADER_BYTES]:
         return DamagedStore(f"{path}: damaged in its header")  # all is there but the first line
+    if not start[:HEADER_BYTES].strip(b"\0") and exists(
+        previous_of(path)
+    ):  # as a power cut leaves it; nobody else's file has our companion
+        return DamagedStore(f"{path}: damaged; its first bytes are all zero")
     if any(start[at:].startswith(_HDF5_SIGNATURE) for at in (0, 512, 1024, 2048, 4096)):
         return ForeignFile(
             f"{path}: an HDF5 file of another program, not a run store", "Give the path of a rescli run."

@@ -32,7 +32,7 @@ class Listed:
 
 def list_runs(directory: Path | str) -> list[Listed]:
     """All `*.h5` files below `directory` (or that one file), sorted by path. Raises `StoreError` if it cannot be read."""
-    return [_listed(path) for path in sorted(_stores(Path(directory)))]
+    return [look(path) for path in sorted(_stores(Path(directory)))]
 
 
 def _stores(directory: Path) -> Iterator[Path]:
@@ -50,7 +50,8 @@ def _stores(directory: Path) -> Iterator[Path]:
         yield from (Path(folder, name) for name in names if name.endswith(".h5"))
 
 
-def _listed(path: Path) -> Listed:
+def look(path: Path) -> Listed:
+    """How the run at `path` stands; whatever cannot be read is "unreadable", with the reason. Reads 4 KiB."""
     try:
         summary = read_header(path).summary
         at_work = holder(path)

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from rescli.store.files import NEW, OWNER, beside, real
 
-_CLOCK_SLACK_S = 2.0  # the start of a process is derived from the boot time, which moves when the clock is set
+_CLOCK_SLACK_S = 2.0
 _MAX_BYTES = 64 << 10
 
 
@@ -23,8 +23,8 @@ _MAX_BYTES = 64 << 10
 class Holder:
     """The process that holds a run.
 
-    `started` is when the process began (seconds since 1970), `since` when it took the lock (UTC, text). `alive` is None for a
-    process on another host, of which only its own last word is known.
+    `started` is when the process began (seconds since 1970), and `birth` the same by a clock that nobody sets; `since` is when
+    it took the lock (UTC, text). `alive` is None for a process on another host, of which only its own last word is known.
     """
 
     pid: int
@@ -33,6 +33,7 @@ class Holder:
     user: str
     command: str
     since: str
+    birth: str | None = None
     alive: bool | None = None
 
     def __str__(self) -> str:
@@ -64,6 +65,7 @@ def last_holder(path: Path | str) -> Holder | None:
             user=str(said["user"])[:300],
             command=str(said["command"])[:300],
             since=str(said["since"])[:300],
+            birth=said.get("birth"),
         )
     return None
 
@@ -80,6 +82,7 @@ def announce(path: Path, command: str | None = None) -> None:
             user=_user(),
             command=command or command_line(),
             since=time.strftime("%Y-%m-%d %H:%M:%SZ", time.gmtime()),
+            birth=birth(os.getpid()),
         )
         facts = {name: value for name, value in asdict(me).items() if name != "alive"}
         owner = beside(path, OWNER)
@@ -100,6 +103,18 @@ def command_line() -> str:
     return text if len(text) <= 200 else text[:197] + "..."
 
 
+def birth(pid: int) -> str | None:
+    """Which process has the number `pid`: the boot of this machine and ticks from there. None where Linux does not tell.
+
+    psutil adds the time of the boot, which moves when the clock is set.
+    """
+    with suppress(OSError, IndexError):
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+        behind_its_name = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2]
+        return f"{boot} {behind_its_name.split()[19]}"  # field 22 of proc(5): starttime
+    return None
+
+
 def _user() -> str:
     try:
         return getpass.getuser()
@@ -114,6 +129,8 @@ def _runs(said: Holder) -> bool:
     try:
         process = psutil.Process(said.pid)
         same = abs(process.create_time() - said.started) < _CLOCK_SLACK_S
+        if said.birth is not None and (now := birth(said.pid)) is not None:
+            same = now == said.birth
         return same and bool(process.status() != psutil.STATUS_ZOMBIE)
     except (psutil.Error, ValueError, OverflowError):
         return False

@@ -8,7 +8,8 @@ from rescli.errors import StoreError
 from rescli.store.files import DAMAGED, exists, previous_of, real
 from rescli.store.header import Header, read_header, read_store
 from rescli.store.lock import RunLock
-from rescli.store.problems import DamagedStore, MissingStore
+from rescli.store.network import holds_network, is_store
+from rescli.store.problems import DamagedStore, ForeignFile, MissingStore
 from rescli.store.reader import verify
 from rescli.store.replace import install
 
@@ -22,16 +23,26 @@ def restore(path: Path | str) -> Header:
     path = Path(path)
     with RunLock(path):
         try:
-            intact = verify(path)
+            intact = _check(path)
         except (MissingStore, DamagedStore):
             previous = previous_of(path)
             if not exists(previous):
                 raise StoreError(f"{path}: there is no previous generation to restore", "") from None
-            verify(previous)
+            _check(previous)
             keep = DAMAGED if exists(real(path)) else None
             install(real(path), read_store(previous)[1], keep=keep)
             return read_header(path)
         raise StoreError(
-            f"{path}: intact ({intact.header.generation}), so nothing was restored",
+            f"{path}: intact ({intact.generation}), so nothing was restored",
             "To go back a generation all the same, copy the file with .prev at its end.",
         )
+
+
+def _check(path: Path) -> Header:
+    """The header of an intact store, or of an intact file of weights. Raises `StoreError`."""
+    try:
+        return verify(path).header
+    except ForeignFile:
+        if is_store(path) and holds_network(path):
+            return read_header(path)
+        raise

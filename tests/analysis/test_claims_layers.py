@@ -11,6 +11,7 @@ from rescli.analysis.points import points
 from rescli.analysis.responses import Layer, Responses
 from rescli.analysis.run import Run, read
 from rescli.analysis.verdict import Verdict
+from tests.analysis.photographs import a_run as an_imagenet_run
 from tests.analysis.runs import a_run
 
 
@@ -74,3 +75,9 @@ def test_weights_that_are_no_run_are_compared_with_their_like(tmp_path: Path) ->
     found = [responses(runs["r20"], 0.9), responses(runs["r56"], 0.5)]
     assert layer_claims(found, ())[1].answer == "yes"
     assert layer_claims(found, (), [runs["r20"]])[1].answer == "cannot tell", "one is a run, of the other nobody knows"
+
+
+def test_vgg_nets_are_neither_plain_nor_residual(tmp_path: Path) -> None:
+    runs = {name: read(an_imagenet_run(tmp_path / f"{name}.h5", model=name)) for name in ("vgg16", "vgg19", "plain18")}
+    verdicts = judged({"vgg16": 0.9, "vgg19": 0.5, "plain18": 0.7}, runs)
+    assert [one.answer for one in verdicts] == ["cannot tell", "cannot tell"]

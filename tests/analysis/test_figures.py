@@ -20,6 +20,7 @@ from rescli.analysis.curves import curves
 from rescli.analysis.fig7 import fig7
 from rescli.analysis.figures import COLOURS, Look, colours_of, figure, figure_bytes, format_of, spaced
 from rescli.analysis.measured import Measured, measure
+from rescli.analysis.plot import distinct
 from rescli.analysis.report import report
 from rescli.analysis.responses import responses
 from rescli.analysis.run import read
@@ -205,3 +206,32 @@ def test_what_is_not_the_papers_stands_above_a_figure(tmp_path: Path) -> None:
     noted = replace(drawn, note="4,000 of 64,000 iterations")
     assert b"4,000 of 64,000" in figure_bytes(noted, "svg")
     assert b"4,000 of 64,000" not in figure_bytes(drawn, "svg")
+
+
+def test_a_gradient_of_nothing_is_no_point_on_a_logarithmic_axis() -> None:
+    dead = Stroke("dead", [1, 2, 3], [0.0, 0.1, 1.0])
+    alive = Stroke("alive", [1, 2, 3], [0.5, 0.1, 1.0])
+    assert "alive" in sketch([dead, alive], x_label="layer", y_label="gradient", log=True)
+
+
+def test_names_take_as_much_of_the_path_as_tells_them_apart() -> None:
+    pairs = [("plain-20", "a/seed0/run.h5"), ("plain-20", "a/seed1/run.h5"), ("ResNet-20", "a/seed1/run.h5")]
+    assert distinct(pairs) == ["plain-20 seed0/run", "plain-20 seed1/run", "ResNet-20"]
+    assert distinct([("n", "x/a.h5"), ("n", "x/b.h5")]) == ["n a", "n b"]
+    assert distinct([("n", "run.h5"), ("n", "run.h5")]) == ["n run", "n run"]
+
+
+@pytest.mark.parametrize(
+    ("ends", "limits"),
+    [
+        ({"bottom": 25.0}, (25.0, 100.0)),
+        ({"bottom": 5.0}, (5.0, 20.0)),
+        ({"top": 15.0}, (0.0, 15.0)),
+        ({"bottom": 5.0, "top": 9.0}, (5.0, 9.0)),
+    ],
+)
+def test_one_end_of_the_axis_never_turns_it_upside_down(
+    ends: dict[str, float], limits: tuple[float, float], tmp_path: Path
+) -> None:
+    runs = collect([a_run(tmp_path / "run.h5")]).runs
+    assert curves(runs, **ends).panels[0].y_limits == limits

@@ -39,6 +39,8 @@ def test_the_papers_values() -> None:
         ("ResNet-152", "21.43", "5.71"),
     ]
     assert [(one.method, one.text("top1"), one.text("top5")) for one in TABLE4] == [
+        ("VGG (ILSVRC'14), on the test set", "", "8.43"),
+        ("GoogLeNet (ILSVRC'14)", "", "7.89"),
         ("VGG (v5)", "24.4", "7.1"),
         ("PReLU-net", "21.59", "5.71"),
         ("BN-inception", "21.99", "5.81"),

@@ -188,3 +188,35 @@ def test_the_1202_layer_net_is_compared_with_one_of_its_own_shortcuts(tmp_path: 
     a_run(tmp_path / "r1202.h5", depth=1202, error=7.9)
     found = {one.claim: one.answer for one in claims(collect([tmp_path]).runs)}
     assert found["the 1202-layer net has higher test error than the one with 110 layers"] == "cannot tell"
+
+
+def test_a_warm_up_of_another_kind_is_another_training(tmp_path: Path) -> None:
+    """The paper's warm-up goes with the depth; others do not, and no depth is compared with itself."""
+    a_run(tmp_path / "r56.h5", depth=56, error=7.0)
+    a_run(tmp_path / "r110.h5", depth=110, error=6.6)
+    a_run(tmp_path / "fast.h5", depth=110, error=6.9, warmup_lr=0.05)
+    a_run(tmp_path / "early.h5", depth=110, error=6.9, warmup_error=90.0)
+    (verdict,) = [one for one in claims(collect([tmp_path]).runs) if one.claim.startswith("deeper residual")]
+    assert (verdict.answer, verdict.numbers) == (
+        "yes",
+        ("ResNet-56 7.00 %, ResNet-110 6.60 % (-0.40 points, n = 1)",),
+    )
+
+
+def test_a_training_error_over_more_than_the_last_64th_is_none(tmp_path: Path) -> None:
+    fine, coarse = a_run(tmp_path / "a.h5"), a_run(tmp_path / "b.h5", log_every=64_000, seed=1)
+    one, other = read(fine), read(coarse)
+    assert other.experiment() == one.experiment()
+    assert one.train_error is not None
+    assert other.train_error is None
+    assert other.marks() == ("no training error of the last 1,000 iterations: log_every is 64,000",)
+    assert read(a_run(tmp_path / "c.h5", log_every=1000)).train_error is not None
+    assert read(a_run(tmp_path / "d.h5", iterations=100)).train_error is not None, "10 iterations a row, 1/64 is one"
+
+
+def test_links_and_other_ways_to_a_run_are_no_second_seed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = a_run(tmp_path / "runs" / "a.h5")
+    (tmp_path / "runs" / "best.h5").symlink_to("a.h5")
+    monkeypatch.chdir(tmp_path)
+    assert [run.path for run in collect(["runs"]).runs] == [Path("runs/a.h5")]
+    assert [run.path for run in collect(["runs/a.h5", path, "runs/../runs/best.h5"]).runs] == [Path("runs/a.h5")]

@@ -52,3 +52,13 @@ def test_their_curves_have_names_of_their_own(tmp_path: Path) -> None:
     a_run(tmp_path / "warm.h5", depth=20)
     (tmp_path / "cold.h5").unlink()
     assert {line.group for line in curves(collect([tmp_path]).runs).panels[0].lines} == {"ResNet-20"}
+
+
+def test_other_rules_and_shallow_nets_say_nothing_of_footnote_5(tmp_path: Path) -> None:
+    a_run(tmp_path / "r20.h5", depth=20, warmup=True, warmup_ended=100)
+    a_run(tmp_path / "fast.h5", depth=110, error=9.0, warmup_lr=0.05, warmup_ended=100)
+    a_run(tmp_path / "early.h5", depth=110, error=9.0, warmup_error=95.0, warmup_ended=100)
+    a_run(tmp_path / "cold.h5", depth=110, error=6.9, warmup=False)
+    assert [one.answer for one in warm_up_claims(collect([tmp_path]).runs)] == ["cannot tell", "cannot tell"]
+    a_run(tmp_path / "a warm one.h5", depth=110, error=6.5, warmup_ended=400)
+    assert [one.answer for one in warm_up_claims(collect([tmp_path]).runs)] == ["yes", "yes"]

@@ -106,3 +106,15 @@ def test_a_table_on_a_terminal_fits_it(monkeypatch: pytest.MonkeyPatch) -> None:
     lines = re.sub(r"\x1b\[[\d;]*m", "", screen.getvalue()).splitlines()
     assert len(lines) > 3
     assert all(len(line) <= 40 for line in lines)
+
+
+def test_paths_of_any_length_are_whole_in_a_pipe(capsys: pytest.CaptureFixture[str]) -> None:
+    paths = [f"/some/long/folder/of/a/user/{'x' * 40}/{number}.h5" for number in range(12)]
+    console.table(["", *paths], [("seed", *map(str, range(12)))])
+    shown = capsys.readouterr().out
+    assert all(path in shown for path in paths)
+
+
+def test_markdown_has_words_for_truth(capsys: pytest.CaptureFixture[str]) -> None:
+    console.markdown(["net", "images", "fits"], [("a", 50_000, True)])
+    assert capsys.readouterr().out.splitlines()[-1] == "| a | 50,000 | True |"

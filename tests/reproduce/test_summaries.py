@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,15 +21,21 @@ from rescli.analysis.responses import Layer, Responses
 from rescli.analysis.run import Run
 from rescli.analysis.subject import Wishes
 from rescli.errors import StoreError
+from rescli.models.weights.digest import digest
 from rescli.reproduce import measuring
 from rescli.reproduce.chapters import chapters
 from rescli.reproduce.codec import dumps, gradients_to_dict, responses_to_dict
+from rescli.reproduce.element import Element, Net
 from rescli.reproduce.elements import CIFAR, element
-from rescli.reproduce.measuring import Layers, known, measure
+from rescli.reproduce.gather import gather
+from rescli.reproduce.measuring import Layers, known, measure, outdated
 from rescli.reproduce.page import page
 from rescli.reproduce.results import result
 from rescli.reproduce.summaries import read, summarize
+from rescli.store.annotate import save_analysis
 from rescli.store.header import read_header
+from rescli.store.reader import read_run
+from rescli.store.writer import write_run
 from tests.analysis.runs import a_run
 from tests.cli.conftest import Rescli
 
@@ -235,3 +242,98 @@ def test_the_published_page_is_what_its_summaries_say(monkeypatch: pytest.Monkey
     monkeypatch.chdir(ROOT)
     summaries, out = Path("docs/reproduction"), Path("docs/reproduction.md")
     assert page(read(summaries), summaries, out) == out.read_text(encoding="utf-8"), os.fspath(out)
+
+
+@pytest.mark.parametrize("first", ["old", "new"])
+def test_of_two_stores_of_a_run_the_finished_one_counts(first: str, tmp_path: Path) -> None:
+    a_run(tmp_path / "old" / "resnet20-seed0.h5", done=32_000)
+    a_run(tmp_path / "new" / "r20.h5")
+    order = [tmp_path / name for name in sorted(("old", "new"), key=lambda name: name != first)]
+    runs, skipped = gather(order)
+    assert [run.path.name for run in runs] == ["r20.h5"]
+    assert [(one.path.name, one.why) for one in skipped] == [
+        ("resnet20-seed0.h5", f"the same recipe and seed as {tmp_path / 'new' / 'r20.h5'}")
+    ]
+
+
+def test_the_run_nearest_to_the_papers_is_measured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    a_run(tmp_path / "plain20-lr001.h5", plain=True, learning_rate=0.01)
+    a_run(tmp_path / "bf16.h5", plain=True, precision="bf16")
+    a_run(tmp_path / "also.h5", plain=True, seed=1)
+    a_run(tmp_path / "plain20-seed2.h5", plain=True, seed=2)
+    looked: list[str] = []
+
+    def look(run: Run, *_: Any) -> Any:
+        looked.append(run.path.name)
+        raise StoreError("never mind")
+
+    monkeypatch.setattr(measuring, "_look", look)
+    for left_out, expected in ((None, "plain20-seed2.h5"), ("plain20-seed2.h5", "also.h5")):
+        runs = [run for run in gather([tmp_path])[0] if run.path.name != left_out]
+        measure(element("fig7"), runs, Wishes())
+        assert looked.pop() == expected
+
+
+def test_what_two_commands_measured_at_once_is_kept_of_both(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    a_study(tmp_path)
+    run = next(run for run in collect([tmp_path]).runs if run.path.name == "plain20-seed0.h5")
+    both = known(run)
+    beside = tmp_path / "plain20-seed0.measured.json"
+    kept = json.loads(beside.read_text())
+    beside.unlink()
+
+    def look(*_: Any) -> Any:
+        beside.write_text(
+            json.dumps({name: kept[name] for name in ("store", "gradients")})
+        )  # the other one was quicker
+        return both.responses[0]
+
+    monkeypatch.setattr(measuring, "_look", look)
+    measure(
+        Element(name="x", title="", where="", nets=(Net(depth=20, plain=True),), shows=("responses",)), [run], Wishes()
+    )
+    assert [len(known(run).responses), len(known(run).gradients)] == [1, 1]
+
+
+def test_what_else_is_saved_in_a_run_leaves_what_was_measured_of_it(tmp_path: Path) -> None:
+    a_study(tmp_path / "study")
+    path = tmp_path / "study" / "plain20-seed0.h5"
+    run = collect([path]).runs[0]
+    write_run(path, replace(read_run(path), model={"conv1.weight": np.ones(3, np.float32)}))
+    measured_by_hand(run)
+    beside = path.with_suffix(".measured.json")
+    weights = digest(read_run(path).model)
+    beside.write_text(json.dumps({**json.loads(beside.read_text()), "weights": weights}))
+
+    save_analysis(path, "tests", {"any": {"@schema": 1}})
+    assert len(known(run).responses) == 1
+    assert not outdated(run)
+
+    write_run(path, replace(read_run(path), model={"conv1.weight": np.zeros(3, np.float32)}))
+    assert known(run).responses == ()
+    told: list[str] = []
+    summarize([path], tmp_path / "summaries", told.append)
+    assert told == ["plain20-seed0: its layers were measured with other weights than it has now: left out"]
+
+
+def test_the_summary_of_another_run_is_not_written_over(rescli: Rescli, tmp_path: Path) -> None:
+    a_run(tmp_path / "a" / "resnet20-seed0.h5")
+    a_run(tmp_path / "b" / "resnet20-seed0.h5", precision="bf16")
+    out = tmp_path / "summaries"
+    for _ in range(2):  # the same run again is no other
+        assert rescli("reproduce", "summarize", tmp_path / "a", "--out", out).code == 0
+    before = {path.name: path.read_bytes() for path in out.iterdir()}
+    refused = rescli("reproduce", "summarize", tmp_path / "b", "--out", out)
+    assert refused.code == 2
+    assert "is of a run with another recipe" in refused.err
+    assert {path.name: path.read_bytes() for path in out.iterdir()} == before
+
+
+def test_a_page_into_a_folder_that_is_not_there(rescli: Rescli, tmp_path: Path) -> None:
+    a_run(tmp_path / "study" / "resnet20-seed0.h5")
+    assert rescli("reproduce", "summarize", tmp_path / "study", "--out", tmp_path / "s").code == 0
+    assert rescli("reproduce", "page", tmp_path / "s", "--out", tmp_path / "no" / "page.md").code == 2
+    assert rescli("reproduce", "fig1", "--slurm", tmp_path / "no" / "x.sh").code == 2
+    assert (
+        rescli("runs", "export", tmp_path / "study" / "resnet20-seed0.h5", "--out", tmp_path / "no" / "x.csv").code == 2
+    )

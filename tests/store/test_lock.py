@@ -15,7 +15,7 @@ import pytest
 
 from rescli.errors import StoreError
 from rescli.store.lock import RunLock, holder
-from rescli.store.owner import last_holder
+from rescli.store.owner import birth, last_holder
 
 HOLD = (
     "import sys, time\n"
@@ -111,7 +111,7 @@ def facts_of(path: Path, **changes: object) -> None:
 
 def test_a_process_number_used_again_is_another_process(path: Path) -> None:
     with RunLock(path):
-        facts_of(path, started=1.0)
+        facts_of(path, started=1.0, birth="another boot 12")
         assert holder(path) is None
 
 
@@ -160,3 +160,23 @@ def test_releasing_twice_is_harmless(path: Path) -> None:
     lock.acquire()
     lock.release()
     lock.release()
+
+
+def test_a_clock_that_is_set_kills_nobody(path: Path) -> None:
+    """When a process began is counted from the boot, whose time moves with the clock."""
+    with RunLock(path):
+        owner = path.with_name("run.h5.owner")
+        said = json.loads(owner.read_text())
+        assert said["birth"] == birth(os.getpid())
+        owner.write_text(json.dumps({**said, "started": said["started"] + 3600}))
+        assert holder(path) is not None
+        owner.write_text(json.dumps({**said, "birth": "another boot 12"}))
+        assert holder(path) is None
+        owner.write_text(json.dumps({**said, "birth": None}))
+        assert holder(path) is not None
+
+
+def test_another_process_was_born_at_another_time(path: Path) -> None:
+    with another_process(path) as process:
+        assert birth(process.pid) not in (None, birth(os.getpid()))
+    assert birth(2**22 + 1) is None

@@ -6,12 +6,15 @@ import errno
 import os
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from rescli.errors import StoreError
 from rescli.store.lock import RunLock
+from rescli.store.network import NetworkRecord, encode_network, read_network
 from rescli.store.problems import DamagedStore, ForeignFile
 from rescli.store.reader import read_run
+from rescli.store.replace import replace
 from rescli.store.restore import restore
 from rescli.store.writer import write_run
 from tests.store.samples import damage, sample
@@ -83,3 +86,40 @@ def test_not_while_a_trainer_is_at_work(path: Path) -> None:
     damage(path)
     with RunLock(path), pytest.raises(StoreError, match="in use"):
         restore(path)
+
+
+def test_a_lost_first_block_is_damage_where_a_previous_generation_is_there(path: Path) -> None:
+    """As a power cut may leave it. Without our companion beside it nobody can tell whose file it is."""
+    whole = path.read_bytes()
+    for left in (bytes(4096) + whole[4096:], bytes(len(whole))):
+        path.write_bytes(left)
+        with pytest.raises(DamagedStore) as caught:
+            read_run(path)
+        assert "runs restore" in str(caught.value.hint)
+    assert restore(path).summary["iteration"] == 1
+    alone = path.with_name("alone.h5")
+    alone.write_bytes(bytes(len(whole)))
+    with pytest.raises(ForeignFile):
+        read_run(alone)
+
+
+def test_a_checkpoint_heals_a_store_that_has_lost_its_first_line(path: Path) -> None:
+    damage(path, 0)
+    write_run(path, sample(3))
+    assert read_run(path).progress["iteration"] == 3
+    assert read_run(path.with_name("run.h5.prev")).progress["iteration"] == 1, "the damaged one is no generation"
+
+
+def test_weights_without_a_run_are_restored_too(tmp_path: Path) -> None:
+    path = tmp_path / "my net.h5"
+    for seed in (0, 1):
+        model = {"conv1.weight": np.full((2, 2), seed, np.float32)}
+        replace(path, encode_network(NetworkRecord(network={}, model=model, preprocessing={}, inputs={}, origin={})))
+    with pytest.raises(StoreError, match="intact"):
+        restore(path)
+    damage(path, 5000)
+    with pytest.raises(DamagedStore) as caught:
+        read_network(path)
+    assert f"`rescli runs restore '{path}'`" in str(caught.value.hint)
+    restore(path)
+    assert read_network(path).model["conv1.weight"].tolist() == [[0, 0], [0, 0]]

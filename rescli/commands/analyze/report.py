@@ -34,6 +34,9 @@ def report(
     """
     if out.suffix not in (".html", ".htm"):
         raise UsageError(f"{out}: the page is HTML", "Name it so: --out report.html.")
+    asked = {"--images": images, "--dataset": dataset, "--threads": threads}
+    if not measure and (idle := [name for name, value in asked.items() if value is not None]):
+        raise UsageError(f"{' and '.join(idle)}: no effect with --no-measure", "Leave one of them out.")
     from rescli.store.target import check_folder
 
     check_folder(out)

@@ -111,8 +111,10 @@ def _show(found: list[Responses], skipped: list[Skipped], drawn: Plot, *, channe
             }
         )
         return
-    if len(found) == 1:
-        _print_layers(found[0], channels)
+    for one in found if channels or len(found) == 1 else []:
+        if len(found) > 1:
+            console.say(f"{one.label}, {one.what}")
+        _print_layers(one, channels)
     print_plot(drawn, panels=1 if len(found) == 1 else None)
     console.table(
         ["net", "layers", "median std", "smallest", "largest", "images", "run"],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import Annotated
 
@@ -35,7 +36,7 @@ def summarize(
             f"{n} {what}{'' if n == 1 else 's'}" for n, what in ((len(done.runs), "run"), (len(done.figures), "figure"))
         ]
         console.say(f"{out}: {', '.join(counted)}")
-        console.note(f"Next: rescli reproduce page {out}")
+        console.note(f"Next: rescli reproduce page {shlex.quote(str(out))}")
 
 
 def page(
@@ -53,9 +54,10 @@ def page(
     from rescli.reproduce.page import page as text
     from rescli.reproduce.summaries import read
     from rescli.store.replace import install
-    from rescli.store.target import check_no_store
+    from rescli.store.target import check_folder, check_no_store
 
     check_no_store(out)
+    check_folder(out)
     found = read(summaries)
     install(out, text(found, summaries, out).encode(), keep=None)
     if json:
