@@ -55,6 +55,7 @@ def measure(name: str, mode: str, precision: str) -> dict[str, Any]:
         precision=precision,
         sgd=Sgd(momentum=0.9, momentum_form="pytorch", weight_decay=1e-4, decay="all") if training else None,
         checkpoint_activations=mode == "checkpointed",
+        compile=False,  # what is predicted is the net as it is written
     )
     worker = choose("auto").start(job)
     assert isinstance(worker, TorchWorker)

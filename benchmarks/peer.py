@@ -27,7 +27,7 @@ from torchvision import transforms
 
 from rescli.backends.registry import choose
 from rescli.bench.pairs import duel
-from rescli.bench.plain import Pictures, endless
+from rescli.bench.plain import Pictures, endless, usual_arithmetic
 from rescli.bench.run import Setting, evaluating, training, worker_for
 from rescli.data.read import load
 from rescli.engine.prepare import precision_of
@@ -38,6 +38,7 @@ class Peer:
     """The trainer at `repo`, on `device`."""
 
     def __init__(self, repo: Path, depth: int, images: Any, tests: Any, *, workers: int, device: str) -> None:
+        self.device = device
         if device == "cpu":
             for kind in (torch.Tensor, torch.nn.Module):
                 kind.cuda = lambda self, *_, **__: self  # type: ignore[method-assign]
@@ -68,9 +69,8 @@ class Peer:
         with torch.no_grad():  # what `volatile` was
             return self._timed(lambda: self.trainer.validate(self.tests, self.model, self.criterion))
 
-    @staticmethod
-    def _timed(work: Any) -> float:
-        with contextlib.redirect_stdout(io.StringIO()):
+    def _timed(self, work: Any) -> float:
+        with contextlib.redirect_stdout(io.StringIO()), usual_arithmetic(self.device):
             start = perf_counter()
             work()
             return perf_counter() - start

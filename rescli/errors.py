@@ -64,7 +64,11 @@ class Interrupted(RescliError):
     label = "Stopped"
 
 
+NO_MEMORY = ("can't allocate memory", "CUDA error: out of memory", "_STATUS_ALLOC_FAILED")
+"""How PyTorch's allocator for processors, CUDA itself, and cuBLAS and cuDNN say it."""
+
+
 def out_of_memory(error: BaseException) -> bool:
     """Whether memory ran out, on the processor or on a device, whichever way Python or PyTorch say it."""
     named = isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError"
-    return named or (isinstance(error, RuntimeError) and "can't allocate memory" in str(error))
+    return named or (isinstance(error, RuntimeError) and any(words in str(error) for words in NO_MEMORY))

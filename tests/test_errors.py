@@ -47,6 +47,10 @@ def test_lack_of_memory_is_told_from_bugs() -> None:
 
     assert errors.out_of_memory(exhausted)
     assert errors.out_of_memory(MemoryError())
+    assert errors.out_of_memory(RuntimeError("CUDA error: out of memory\nCUDA kernel errors might be reported later"))
+    assert errors.out_of_memory(
+        RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling cublasCreate(handle)")
+    )
     assert not errors.out_of_memory(RuntimeError("mat1 and mat2 shapes cannot be multiplied"))
 
 

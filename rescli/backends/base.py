@@ -162,6 +162,10 @@ class Worker(Protocol):
     def load(self, state: State) -> None:
         """Go on from `state`. Raises `StoreError` where its tensors are not those of this network."""
 
+    def close(self) -> None:
+        """Give back what must not outlive the job; nothing else is called after it."""
+        ...
+
 
 class Backend(Protocol):
     """A kind of device. Making one is cheap and never fails.

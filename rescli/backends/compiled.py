@@ -11,7 +11,7 @@ from torch import nn
 from rescli.backends.fallback import fall_back
 from rescli.models.blocks import PlainBlock
 
-SHAPES = 64  # blocks of all shapes run the same code: so many versions of it may be compiled, not PyTorch's 8
+SHAPES = 256  # blocks of all shapes run the same code: so many versions of it may be compiled, not PyTorch's 8
 # Without this, graphs whose convolutions have few channels, as all of CIFAR's, are compiled for NCHW, and every map is
 # turned around twice a block.
 OPTIONS: dict[str, str | int | bool | Callable[..., object]] = {

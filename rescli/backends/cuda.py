@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import os
+from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, ClassVar
 
+import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from rescli.backends.base import Device, Job, State, Tally, Totals
+from rescli.backends.base import Device, Job, Look, State, Tally, Totals
 from rescli.backends.capture import Replayed
 from rescli.backends.examination import Examination
 from rescli.backends.step import TrainingStep
@@ -17,6 +20,12 @@ from rescli.backends.worker import TorchWorker
 from rescli.errors import BackendError
 
 EVAL_BATCH = 1000
+AHEAD = 4
+"""Plans on their way to the device at the most: each brings a batch of photographs along, in memory that is pinned."""
+
+# cuBLAS is deterministic only with a fixed workspace, and PyTorch looks once in a process, at the first product, whether it has
+# one: so also where the first job need not be deterministic. The size is what PyTorch takes by itself on Hopper.
+os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
 
 
 class CudaBackend:
@@ -91,15 +100,25 @@ class CudaWorker(TorchWorker):
     def __init__(self, job: Job, device: torch.device, *, eval_batch: int, compiled: bool) -> None:
         self.stream = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
         self._pool = torch.cuda.graph_pool_handle()
+        self._sending: deque[Any] = deque()
+        self._tuned = not job.deterministic
         super().__init__(job, device, eval_batch=eval_batch, compiled=compiled)
         torch.cuda.synchronize(device)  # all that was made here was made on another stream
         self._steps: Replayed | None = None
         self._tests: dict[Examination, Replayed] = {}
 
     def begin_epoch(self, plan: Sequence[Tensor]) -> None:
-        """Take the plan of an epoch to the device, in one asynchronous copy: no step waits for it."""
+        """Take the plan of an epoch to the device, in one asynchronous copy: no step waits for it.
+
+        Where every batch has a plan of its own, the host waits for the step before the last few: else it would fill its memory.
+        """
         with torch.cuda.stream(self.stream):
             super().begin_epoch(self._sent(plan))
+            sent = torch.cuda.Event()  # type: ignore[no-untyped-call]
+            sent.record(self.stream)
+        self._sending.append(sent)
+        if len(self._sending) > AHEAD:
+            self._sending.popleft().synchronize()
 
     def train_step(self, iteration: int, start: int, stop: int, learning_rate: float) -> None:
         """One iteration of SGD."""
@@ -115,6 +134,7 @@ class CudaWorker(TorchWorker):
         """Loss and gradients of rows of the plan, as written: for hooks to look at."""
         with torch.cuda.stream(self.stream):
             super().differentiate(start, stop)
+        torch.cuda.current_stream(self.device).wait_stream(self.stream)  # what the hooks found is read there
 
     def totals(self) -> Totals:
         """The sums so far, over all processes. Waits for this worker's stream."""
@@ -135,6 +155,17 @@ class CudaWorker(TorchWorker):
         """Loss and errors of every image of `split`. Waits for this worker's stream."""
         with torch.cuda.stream(self.stream):
             return super().evaluate(split, stop, plans)
+
+    def scores(self, split: str, pixels: npt.NDArray[np.uint8], look: Look) -> npt.NDArray[np.float64]:
+        """Mean scores of the views of each image. Whole images have too many shapes to try every algorithm for each."""
+        torch.backends.cudnn.benchmark = self._tuned and look.pooling is None
+        return super().scores(split, pixels, look)
+
+    def close(self) -> None:
+        """Let go of all recordings: NCCL ends only when no graph holds a call to it any more."""
+        torch.cuda.synchronize(self.device)
+        self._steps = None
+        self._tests.clear()
 
     def _sent(self, plan: Sequence[Tensor]) -> Sequence[Tensor]:
         """Copies that the device fetches by itself, while the caller may write over the plan; what lies there stays there."""
@@ -179,9 +210,6 @@ def _set_arithmetic(job: Job) -> None:
         part.fp32_precision = tf32
     torch.backends.cudnn.benchmark = not job.deterministic
     torch.backends.cudnn.deterministic = job.deterministic
-    if job.deterministic:
-        # cuBLAS is deterministic only with a fixed workspace, asked for before its first use.
-        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     torch.use_deterministic_algorithms(job.deterministic)
     # On the stream that is current, it would fill images while nvJPEG, on a stream of its own, decodes into them.
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]

@@ -5,36 +5,40 @@ At depth 1202 there are 3,605 parameters. What is done to each of them by itself
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 
 import torch
 from torch import Tensor, nn
+
+ALIGNED = 8
+"""Every parameter begins at a multiple of so many values: 16 bytes in bf16. CUDA's kernels load so much at once, and cuDNN's
+batch normalization does not ask first whether it may."""
 
 
 class FlatParameters:
     """The parameters of `network` as views of one fp32 buffer; and what the forward pass shall use, in bf16 where asked for.
 
     Their order is: weights of convolutions, other weights and biases next to them, and last those of BN, which stay fp32 as
-    autocast keeps them. So what decays, and what has a copy in bf16, are beginnings of the buffer.
+    autocast keeps them. So what decays, and what has a copy in bf16, are beginnings of the buffer. Where a parameter would not
+    begin at a multiple of `ALIGNED` there are zeros before it, which stay zero.
     """
 
     def __init__(self, network: nn.Module, *, bf16: bool) -> None:
         ordered = _ordered(network)
-        sizes = [parameter.numel() for _, parameter in ordered]
-        weighted = [parameter for parameter in _weighted(network) if parameter.ndim == 4]
+        weighted = _weighted(network)
         self.names = [name for name, _ in ordered]
-        self.convolutions = sum(parameter.numel() for parameter in weighted)
-        """How many of the buffer's values are weights of convolutions."""
+        self.convolutions = _room(parameter for parameter in weighted if parameter.ndim == 4)
+        """Where in the buffer the weights of convolutions end."""
         device = ordered[0][1].device
-        self.values = torch.empty(sum(sizes), device=device)
-        self.gradients = torch.zeros_like(self.values)
         self._like = [parameter for _, parameter in ordered]
+        self.values = torch.zeros(_room(self._like), device=device)
+        self.gradients = torch.zeros_like(self.values)
         for view, (_, parameter) in zip(self.views(self.values), ordered, strict=True):
             view.copy_(parameter.detach())
             parameter.data = view
-        low = sum(parameter.numel() for parameter in _weighted(network)) if bf16 else 0
-        self._low = torch.empty(low, dtype=torch.bfloat16, device=device)
+        self._halved = len(weighted) if bf16 else 0
+        self._low = torch.zeros(_room(weighted) if bf16 else 0, dtype=torch.bfloat16, device=device)
         self.leaves = self._leaves()
         """What the forward pass computes with, in the order of `names`: gradients are taken with respect to these."""
         self._places = [_place(network, name) for name in self.names]
@@ -46,7 +50,7 @@ class FlatParameters:
         found, offset = [], 0
         for parameter in self._like:
             found.append(buffer.as_strided(parameter.shape, parameter.stride(), offset))
-            offset += parameter.numel()
+            offset += _room([parameter])
         return found
 
     @torch.no_grad()
@@ -61,7 +65,10 @@ class FlatParameters:
         if add:
             torch._foreach_add_(self._gradient_views, [gradient.float() for gradient in gradients])
         else:
-            torch._foreach_copy_(self._gradient_views, list(gradients))
+            # What comes in bf16 by itself: a mixture would be copied tensor by tensor.
+            for part in (slice(None, self._halved), slice(self._halved, None)):
+                if some := list(gradients[part]):
+                    torch._foreach_copy_(self._gradient_views[part], some)
 
     @contextmanager
     def in_place(self) -> Iterator[None]:
@@ -85,8 +92,13 @@ class FlatParameters:
                 found.append(nn.Parameter(parameter_low))
             else:
                 found.append(parameter)
-            offset += parameter.numel()
+            offset += _room([parameter])
         return found
+
+
+def _room(parameters: Iterable[nn.Parameter]) -> int:
+    """How many values of a buffer these parameters take, each from a multiple of `ALIGNED` to the next."""
+    return sum(-(-parameter.numel() // ALIGNED) * ALIGNED for parameter in parameters)
 
 
 def _place(network: nn.Module, name: str) -> tuple[nn.Module, str]:

@@ -96,9 +96,11 @@ class TrainingStep:
         before = [one.clone() for one in self.statistics]
         first, count = cut(*self.team.share(images), self._parts)[0]
         x, y = self._batch(first, count)
-        with self.flat.in_place():
-            torch.autograd.grad(F.cross_entropy(self.network(x).float(), y), self.flat.leaves)
-        put(self.statistics, before)
+        try:
+            with self.flat.in_place():
+                torch.autograd.grad(F.cross_entropy(self.network(x).float(), y), self.flat.leaves)
+        finally:  # where it fails the batch is computed again, and counts once
+            put(self.statistics, before)
 
     @torch.no_grad()
     def pass_through(self, images: int, average: TrueAverage) -> None:

@@ -19,7 +19,7 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 
-from rescli.errors import BackendError, RescliError
+from rescli.errors import BackendError, RescliError, out_of_memory
 
 T = TypeVar("T")
 
@@ -139,6 +139,8 @@ def _together() -> Iterator[None]:
     try:
         yield
     except RuntimeError as error:
+        if out_of_memory(error):
+            raise
         what = str(error).partition("\n")[0]
         raise LeftAlone(
             f"another process of this job is gone ({what})",

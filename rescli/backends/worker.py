@@ -216,6 +216,9 @@ class TorchWorker:
         self.step.errors.fill_(mine.errors)
         self.step.first_bad.fill_(-1 if mine.first_bad is None else mine.first_bad)
 
+    def close(self) -> None:
+        """Nothing here outlives the worker."""
+
     def _autocast(self) -> AbstractContextManager[Any]:
         return torch.autocast(self.device.type, torch.bfloat16, enabled=self.bf16)
 

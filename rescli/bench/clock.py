@@ -38,6 +38,7 @@ class PeakMemory:
     def __init__(self, device: str) -> None:
         self._device = device
         if device == "cuda":
+            gc.collect()  # a worker and its recordings hold one another
             torch.cuda.reset_peak_memory_stats()
             self._before = torch.cuda.memory_allocated()
             return

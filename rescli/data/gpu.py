@@ -154,6 +154,8 @@ class _Maker:
     def __call__(self, slot: Slot, loaded: Sequence[Loaded] | DataError) -> Batch[Tensor]:
         if isinstance(loaded, DataError):
             raise loaded
+        if self._stream is not None:
+            torch.cuda.set_device(self._device)  # a new thread begins on the first GPU, whichever this process has
         with torch.no_grad(), nullcontext() if self._stream is None else torch.cuda.stream(self._stream):
             pixels = self._pixels(slot, loaded)
         if self._stream is not None:

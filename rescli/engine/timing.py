@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -17,7 +17,9 @@ from rescli.engine.request import Request
 from rescli.profiling.memory import training_memory
 
 WARM_UP = 3
-"""Steps before the clock counts: a GPU's step is compiled in the first, and recorded in the third."""
+"""Steps before the clock counts, of each size of batch: a GPU's step is compiled in the first, and recorded in the third."""
+SHORT_SECONDS = 0.5
+"""Evaluations are recorded, too; one that takes longer than this is timed as it is."""
 LEAST_SECONDS = 3.0
 FEW, MORE = 200, 600
 """Images in the two evaluations that are timed: folding the net takes its time, however many images follow."""
@@ -45,7 +47,7 @@ def time_run(request: Request) -> Timing:
     feed = prepared.source.feeds()[tested]
     worker = start(request, replace(prepared, source=_Sampled(prepared.source, feed)))
     beginning = time.perf_counter() - before
-    step, first_steps = _step(worker, prepared)
+    step, first_steps = _step(worker, prepared, images=len(prepared.source.feeds()["train"]))
     evaluation, first_evaluation = _evaluation(worker, len(feed))
     recipe, device = prepared.recipe, prepared.backend.device()
     assert recipe.precision != "auto", "prepare() decides"
@@ -87,28 +89,32 @@ def _first(feed: ResidentImages, count: int) -> ResidentImages:
     return ResidentImages(images, feed.mean.numpy())
 
 
-def _step(worker: Worker, prepared: Prepared) -> tuple[float, float]:
+def _step(worker: Worker, prepared: Prepared, *, images: int) -> tuple[float, float]:
     """The mean over some seconds, as steps follow one another in a run: nothing waits for the device in between.
 
-    And what the first steps took longer.
+    And what the first steps took longer. An epoch of `images` may end in a shorter batch, which has first steps of its own.
     """
-    rate = prepared.recipe.learning_rate
+    rate, batch = prepared.recipe.learning_rate, prepared.recipe.batch_size
+    epoch = -(-images // batch)
+    whole = list(range(WARM_UP))
+    shorter = [epoch * number - 1 for number in range(1, 1 + WARM_UP)] if images % batch and epoch > 1 else []
     with prepared.source.supply() as supply:
 
-        def steps(first: int, count: int) -> float:
+        def steps(iterations: Iterable[int]) -> float:
             before = time.perf_counter()
-            for iteration in range(first, first + count):
+            for iteration in iterations:
                 worker.train_step(iteration, *supply.give(worker, iteration), rate)
             worker.totals()
             return time.perf_counter() - before
 
-        warm_up = steps(0, WARM_UP)
-        done, seconds, count = WARM_UP, 0.0, 1
+        warm_up = steps([*whole, *shorter])
+        first = done = epoch * WARM_UP
+        seconds, count = 0.0, 1
         while seconds < LEAST_SECONDS:
-            seconds += steps(done, count)
+            seconds += steps(range(done, done + count))
             done, count = done + count, 2 * count
-    step = seconds / (done - WARM_UP)
-    return step, max(0.0, warm_up - WARM_UP * step)
+    step = seconds / (done - first)
+    return step, max(0.0, warm_up - (len(whole) + len(shorter)) * step)
 
 
 def _evaluation(worker: Worker, images: int) -> tuple[float, float]:
@@ -119,5 +125,11 @@ def _evaluation(worker: Worker, images: int) -> tuple[float, float]:
         worker.evaluate(str(count))
         return time.perf_counter() - before
 
-    first, few, _, more = look(FEW), look(FEW), look(MORE), look(MORE)
+    def settled(count: int) -> float:
+        for _ in range(WARM_UP):
+            if look(count) > SHORT_SECONDS:
+                break
+        return look(count)
+
+    first, few, more = look(FEW), settled(FEW), settled(MORE)
     return few + max(0.0, more - few) / (MORE - FEW) * (images - FEW), max(0.0, first - few)

@@ -45,6 +45,7 @@ def train(request: Request, observer: Observer | None = None, stop: StopSignals 
                 return outcome(request.path, record, already=True)
             observer.note(f"going on after iteration {record.progress['iteration']} of {request.recipe.iterations}")
         run = assemble(request, observer, stop, record, stack)
+        stack.callback(run.worker.close)
         stack.callback(observer.end)
         checkpoint(run, "running")  # at once: whether it can be written, and who is at work on it
         finished = fit(run)

@@ -14,6 +14,7 @@ from rescli.backends.team import Team, processes
 from rescli.data.order import Order
 from rescli.engine.prepare import check_parts, settle
 from rescli.engine.request import Request
+from rescli.engine.train import train
 from rescli.errors import BackendError, StoreError, UsageError
 from rescli.models.build import build
 from rescli.models.cifar import cifar_spec
@@ -105,3 +106,21 @@ def test_processes_that_cannot_share_are_told() -> None:
 
     with pytest.raises(BackendError, match="'elsewhere' cannot share a run among 2 processes"):
         check_parts(small(bn_images=16), Elsewhere(), Team(0, 2))  # type: ignore[arg-type]
+
+
+def test_a_lack_of_memory_is_not_another_process_that_is_gone(monkeypatch: pytest.MonkeyPatch) -> None:
+    def all_reduce(_: torch.Tensor) -> None:
+        raise RuntimeError("CUDA error: out of memory")
+
+    monkeypatch.setattr("torch.distributed.all_reduce", all_reduce)
+    with pytest.raises(RuntimeError, match="out of memory"):
+        Team(0, 2).sum(torch.ones(1))
+
+
+def test_recordings_go_before_the_processes_part(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """NCCL waits at its end for every graph that holds a call to it."""
+    said: list[str] = []
+    monkeypatch.setattr("rescli.backends.worker.TorchWorker.close", lambda self: said.append("closed"))
+    monkeypatch.setattr("rescli.engine.train.leave", lambda: said.append("left"))
+    train(Request(recipe=small(), path=tmp_path / "run.h5", threads=1, backend="cpu"))
+    assert said == ["closed", "left"]

@@ -90,6 +90,27 @@ def test_a_run_is_timed_for_real(monkeypatch: pytest.MonkeyPatch, tmp_path: Path
     assert not list(tmp_path.iterdir())
 
 
+def test_the_clock_counts_when_batches_of_both_sizes_have_had_their_first_steps(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """On a GPU the first short batch, at the end of an epoch, takes seconds to compile."""
+    from rescli.backends.worker import TorchWorker
+    from rescli.engine import timing
+    from rescli.engine.request import Request
+    from rescli.recipes.cifar import CifarRecipe
+
+    seen: list[tuple[int, int]] = []
+
+    def step(self: TorchWorker, iteration: int, start: int, stop: int, learning_rate: float) -> None:
+        seen.append((iteration, stop - start))
+
+    monkeypatch.setattr(TorchWorker, "train_step", step)
+    monkeypatch.setattr(timing, "LEAST_SECONDS", 0.0001)
+    recipe = CifarRecipe(dataset="synthetic", depth=8, iterations=100, batch_size=3000)
+    timing.time_run(Request(recipe=recipe, path=tmp_path / "run.h5", threads=1))
+    assert seen[:7] == [(0, 3000), (1, 3000), (2, 3000), (3, 1000), (7, 1000), (11, 1000), (12, 3000)]
+
+
 def test_what_comes_after_training_depends_on_what_is_shown() -> None:
     net = Net(depth=20)
     timings = {net: TIMING}
