@@ -162,8 +162,10 @@ class CudaWorker(TorchWorker):
         return super().scores(split, pixels, look)
 
     def close(self) -> None:
-        """Let go of all recordings: NCCL ends only when no graph holds a call to it any more."""
-        torch.cuda.synchronize(self.device)
+        """Let go of all recordings: NCCL ends only when no graph holds a call to it any more.
+
+        Does not wait for the device, which after the death of another process waits for that for ever.
+        """
         self._steps = None
         self._tests.clear()
 

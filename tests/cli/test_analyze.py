@@ -173,3 +173,39 @@ def test_watching_with_a_curve(rescli: Rescli, finished: Path) -> None:
     assert "60/60" in drawn.out
     assert "ResNet-8 test" not in rescli("runs", "watch", finished).out
     assert rescli("runs", "watch", finished, "--curve", "--json").code == 2
+
+
+def test_several_nets_that_fail_alike_have_the_exit_code_of_one(
+    rescli: Rescli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RESCLI_DATA", str(tmp_path))
+    nets = ("cifar-resnet8", "cifar-plain8")
+    assert [rescli("analyze", "responses", *some).code for some in (nets[:1], nets)] == [3, 3]
+    assert rescli("analyze", "gradients", *nets, "--dataset", "synthetic", "--batch-size", "100000").code == 2
+    assert rescli("analyze", "responses", nets[0], tmp_path / "nosuch.h5").code == 4, "of different kinds"
+
+
+def test_channels_of_several_nets(rescli: Rescli) -> None:
+    line = (
+        "analyze",
+        "responses",
+        "cifar-resnet8",
+        "cifar-plain8",
+        "--dataset",
+        "synthetic",
+        "--images",
+        "20",
+        "--threads",
+        "1",
+    )
+    shown = rescli(*line, "--channels")
+    assert shown.code == 0, shown.err
+    assert shown.out.count("std of each channel") == 2
+    assert "plain-8 at initialization, cifar-plain8" in shown.out
+
+
+def test_what_measuring_alone_needs_has_no_effect_without_it(rescli: Rescli, runs: Path, tmp_path: Path) -> None:
+    line = ("analyze", "report", runs, "--no-measure", "--out", tmp_path / "report.html")
+    refused = rescli(*line, "--images", "5", "--threads", "1")
+    assert (refused.code, "--images and --threads: no effect with --no-measure" in refused.err) == (2, True)
+    assert rescli(*line).code == 0

@@ -208,3 +208,10 @@ def test_the_script_for_several_machines_asks_for_another_turn_only_after_a_stop
     done = sh(f"scontrol() {{ echo $run $*; }}; SLURM_JOB_ID=7; {turns}", tmp_path)
 
     assert (done.code, done.out) == (0, "stopped.h5 requeue 7\n"), done.err
+
+
+def test_a_name_that_is_no_text_is_shown_all_the_same(tmp_path: Path) -> None:
+    os.close(os.open(os.fsencode(tmp_path) + b"/caf\xe9.h5", os.O_CREAT | os.O_WRONLY))
+    done = sh("rescli runs list .", tmp_path, PYTHONIOENCODING="utf-8:strict")
+    assert done.code == 0, done.err
+    assert "\\udce9.h5" in done.out

@@ -18,6 +18,7 @@ from filelock import FileLock
 from rescli.engine.stopping import StopSignals
 from rescli.recipes.cifar import CifarRecipe
 from rescli.reproduce import runner
+from rescli.reproduce.children import Child
 from rescli.reproduce.conduct import Order, conduct
 from rescli.reproduce.element import Element
 from rescli.reproduce.elements import element
@@ -385,3 +386,21 @@ def test_list_tells_how_runs_stand(rescli: Rescli, trainer: Trainer, tmp_path: P
     assert more["state"] == "2 finished, 1 missing"
     assert [run["name"] for run in more["runs"]][2] == "synthetic-plain20-64-seed5"
     assert found["elements"][0]["macs"] == 3 * 128 * 64 * (40_551_040 + 125_485_696)
+
+
+def test_a_folder_where_a_run_should_be_is_one_run_that_cannot_begin(
+    rescli: Rescli, trainer: Trainer, tmp_path: Path
+) -> None:
+    (tmp_path / f"{P20}.h5").mkdir()
+    assert state_of(planned(tmp_path)[0]).word == "unreadable"
+    done = rescli("reproduce", "fig1", *SMALL, "--out", tmp_path)
+    assert done.code == 1
+    assert "is a folder" in done.err
+    assert (tmp_path / f"{P56}.h5").is_file(), "the other one was trained"
+
+
+def test_a_log_that_was_taken_away_says_nothing(tmp_path: Path) -> None:
+    run = planned(tmp_path)[0]
+    with subprocess.Popen(["true"]) as process:
+        child = Child(run=run, place=Place(), process=process, began=0.0, start=0)
+    assert child.last_words() == ""
