@@ -18,12 +18,19 @@ mkdir -p "$out"
 export PYTHONPATH="$PWD${PYTHONPATH:+:$PYTHONPATH}" PYTHONUNBUFFERED=1
 export TORCHINDUCTOR_CACHE_DIR="${TORCHINDUCTOR_CACHE_DIR:-$PWD/.inductor}"
 rescli="$python -m rescli"
-[ -f "$out/failures.txt" ] || : >"$out/failures.txt"
+touch "$out/failures.txt"
+for part in $parts; do
+    case $part in
+    tests | speed | curves | seeds | imagenet | deep) ;;
+    *) echo "there is no part $part" >&2; exit 2 ;;
+    esac
+done
 
 # try NAME COMMAND...: stdout into NAME.json, stderr into NAME.log
 try() {
     what=$1; shift
     echo "== $what"
+    sed -i "/^$what: /d" "$out/failures.txt"
     "$@" >"$out/$what.json" 2>"$out/$what.log" || { echo "$what: exit code $?" | tee -a "$out/failures.txt"; tail -3 "$out/$what.log"; }
 }
 
@@ -100,11 +107,6 @@ part_deep() {
     try memory $python -m benchmarks.memory
 }
 
-for part in $parts; do
-    case $part in
-    tests | speed | curves | seeds | imagenet | deep) "part_$part" ;;
-    *) echo "there is no part $part" >&2; exit 2 ;;
-    esac
-done
+for part in $parts; do "part_$part"; done
 rm -f "$out"/*.h5 "$out"/*.h5.*
 echo "== failures:"; cat "$out/failures.txt"

@@ -5,6 +5,7 @@ No module that is loaded here imports torch, numpy or h5py; commands do so when 
 
 from __future__ import annotations
 
+import codecs
 import io
 import signal
 import sys
@@ -76,7 +77,8 @@ def main() -> None:
     """Run the command line and leave with its exit code."""
     console.settings.begin(sys.argv[1:])
     if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="backslashreplace")  # a file's name need not be text
+        codecs.register_error("rescli", _as_it_is)
+        sys.stdout.reconfigure(errors="rescli")
     warnings.showwarning = _warn
     if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:  # as it is in a shell's background job
         signal.signal(signal.SIGINT, _interrupt)
@@ -88,6 +90,16 @@ def main() -> None:
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1):
         signal.signal(number, signal.SIG_IGN)
     sys.exit(code)
+
+
+def _as_it_is(error: UnicodeError) -> tuple[bytes, int]:
+    """A file's name need not be text: its bytes go out as they came in. What the terminal has no letter for is spelled out."""
+    assert isinstance(error, UnicodeEncodeError)
+    part = error.object[error.start : error.end]
+    try:
+        return part.encode("ascii", "surrogateescape"), error.end
+    except UnicodeEncodeError:
+        return part.encode("ascii", "backslashreplace"), error.end
 
 
 def _warn(message: Warning | str, *_: Any, **__: Any) -> None:

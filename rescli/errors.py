@@ -64,8 +64,14 @@ class Interrupted(RescliError):
     label = "Stopped"
 
 
-NO_MEMORY = ("can't allocate memory", "CUDA error: out of memory", "_STATUS_ALLOC_FAILED")
-"""How PyTorch's allocator for processors, CUDA itself, and cuBLAS and cuDNN say it."""
+NO_MEMORY = (
+    "can't allocate memory",
+    "CUDA error: out of memory",
+    "'out of memory'",
+    "_ALLOC_FAILED",
+    "ALLOCATION_FAILED",
+)
+"""How PyTorch's allocator for processors, CUDA itself, NCCL, and cuBLAS and cuDNN say it."""
 
 
 def out_of_memory(error: BaseException) -> bool:

@@ -57,18 +57,16 @@ def _of_one_net(
     which: Callable[[Group], bool],
     look: Callable[[Group], tuple[str, float | None, bool]],
 ) -> Verdict:
-    chosen = [one for one in groups if which(one)]
-    found = [(one, *look(one)) for one in chosen]
+    found = [(one, *look(one)) for one in groups if which(one)]
+    found = [(one, what, value, held) for one, what, value, held in found if value is not None]
     return Verdict(
         claim=claim,
         where=where,
         answer=answer([held for *_, held in found]),
         numbers=tuple(
-            f"{one.first.label}: {what} {value:.2f} %, n = {len(one.runs)}"
-            for one, what, value, _ in found
-            if value is not None
+            f"{one.first.label}: {what} {value:.2f} %, n = {len(one.train_errors)}" for one, what, value, _ in found
         ),
-        caveats=caveats(chosen),
+        caveats=caveats(one for one, *_ in found),
     )
 
 
@@ -82,7 +80,7 @@ def _overfits(groups: Sequence[Group]) -> Verdict:
                 assert deep.error is not None
                 assert other.error is not None
                 held.append(deep.error > other.error)
-                numbers.append(in_points(other, deep, other.error, deep.error))
+                numbers.append(in_points(other, deep, other.errors, deep.errors))
                 used += [deep, other]
     return Verdict(
         claim="the 1202-layer net has higher test error than the one with 110 layers",

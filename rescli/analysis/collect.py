@@ -101,7 +101,9 @@ def files(sources: Iterable[Path | str]) -> list[Path]:
         if not these:
             raise StoreError(f"{source}: no run stores there", "`rescli runs list DIR` shows the runs in a folder.")
         for path in these:
-            found.setdefault(os.path.realpath(path), path)
+            key = os.path.realpath(path)
+            if key not in found or found[key].is_symlink():  # the file's own name rather than that of a link to it
+                found[key] = path
     return list(found.values())
 
 

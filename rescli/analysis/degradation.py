@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from itertools import pairwise
+from statistics import fmean
 from typing import Any
 
 from rescli.analysis.claims_imagenet import depth_claims
 from rescli.analysis.evidence import Evidence, of_run
 from rescli.analysis.groups import Group, group
 from rescli.analysis.run import Run
-from rescli.analysis.table import Footnotes, Table, spread
+from rescli.analysis.table import TRAINING_ERROR, Footnotes, Table, spread
 from rescli.analysis.verdict import Verdict, answer
 
-Error = Callable[[Group], "float | None"]
+Errors = Callable[[Group], list[float]]
+"""Those of a group's runs that are averaged."""
 
 
 def degradation_table(runs: Iterable[Run]) -> Table:
@@ -39,7 +41,7 @@ def degradation_table(runs: Iterable[Run]) -> Table:
         columns=("net", "layers", "n", "training error (%)", "test error (%)", "note"),
         rows=tuple(rows),
         exact=tuple(exact),
-        notes=("training error: mean over the last 1/64 of a run; mean±std over seeds", *notes.lines()),
+        notes=(TRAINING_ERROR, *notes.lines()),
         right=(1, 2, 3, 4),
     )
 
@@ -66,21 +68,21 @@ def _on_cifar(runs: Iterable[Run]) -> list[Verdict]:
             [family for family in families if family[0].first.recipe.plain],
             "deeper plain nets have higher training error",
             "Fig. 1, Fig. 6 left",
-            lambda one: one.train_error,
+            lambda one: one.train_errors,
             worse=True,
         ),
         _deeper(
             [family for family in families if family[0].first.recipe.plain],
             "deeper plain nets have higher test error",
             "Fig. 1, Fig. 6 left",
-            lambda one: one.error,
+            lambda one: one.errors,
             worse=True,
         ),
         _deeper(
             [family for family in families if not family[0].first.recipe.plain],
             "deeper residual nets have lower test error",
             "Fig. 6 middle, Table 6",
-            lambda one: one.error if one.first.recipe.depth < 1000 else None,
+            lambda one: one.errors if one.first.recipe.depth < 1000 else [],
             worse=False,
         ),
         _plain_against_residual(families),
@@ -96,16 +98,14 @@ def _families(runs: Iterable[Run]) -> list[list[Group]]:
     return [sorted(family, key=lambda one: one.first.recipe.depth) for family in found.values()]
 
 
-def _deeper(families: Sequence[Sequence[Group]], claim: str, where: str, error: Error, *, worse: bool) -> Verdict:
+def _deeper(families: Sequence[Sequence[Group]], claim: str, where: str, errors: Errors, *, worse: bool) -> Verdict:
     held, numbers, used = [], [], []
     for family in families:
-        known = [one for one in family if error(one) is not None]
+        known = [one for one in family if errors(one)]
         for shallow, deep in pairwise(known):
-            a, b = error(shallow), error(deep)
-            assert a is not None
-            assert b is not None
+            a, b = (fmean(errors(one)) for one in (shallow, deep))
             held.append(b > a if worse else b < a)
-            numbers.append(in_points(shallow, deep, a, b))
+            numbers.append(in_points(shallow, deep, errors(shallow), errors(deep)))
             used += [shallow, deep]
     return Verdict(claim=claim, where=where, answer=answer(held), numbers=tuple(numbers), caveats=caveats(used))
 
@@ -124,7 +124,7 @@ def _plain_against_residual(families: Sequence[Sequence[Group]]) -> Verdict:
         if plain or other is None or one.error is None or other.error is None:
             continue
         held.append(one.error < other.error)
-        numbers.append(in_points(other, one, other.error, one.error))
+        numbers.append(in_points(other, one, other.errors, one.errors))
         used += [one, other]
     return Verdict(
         claim="a residual net has lower test error than its plain counterpart",
@@ -140,12 +140,8 @@ def caveats(used: Iterable[Group]) -> tuple[str, ...]:
     return tuple(sorted({mark for one in used for run in one.runs for mark in run.marks()}))
 
 
-def in_points(a: Group, b: Group, of_a: float, of_b: float) -> str:
-    """Two nets and their errors: "plain-20 9.40 %, plain-56 12.50 % (+3.10 points, n = 2)"."""
-    points = f"{of_b - of_a:+.2f} points, {_n(a, b)}"
-    return f"{a.first.label} {of_a:.2f} %, {b.first.label} {of_b:.2f} % ({points})"
-
-
-def _n(a: Group, b: Group) -> str:
-    counts = len(a.runs), len(b.runs)
-    return f"n = {counts[0]}" if counts[0] == counts[1] else f"n = {counts[0]} and {counts[1]}"
+def in_points(a: Group, b: Group, of_a: Sequence[float], of_b: Sequence[float]) -> str:
+    """Two nets and the means of their errors: "plain-20 9.40 %, plain-56 12.50 % (+3.10 points, n = 2)"."""
+    n = f"n = {len(of_a)}" if len(of_a) == len(of_b) else f"n = {len(of_a)} and {len(of_b)}"
+    points = f"{fmean(of_b) - fmean(of_a):+.2f} points, {n}"
+    return f"{a.first.label} {fmean(of_a):.2f} %, {b.first.label} {fmean(of_b):.2f} % ({points})"

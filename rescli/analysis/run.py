@@ -125,10 +125,6 @@ class Run:
             found.append("error on held-out training images, not on the test set")
         if self.imagenet and self.spec.classes != CLASSES:
             found.append(f"{self.spec.classes} classes, not ImageNet's {CLASSES}")
-        if self._rows_too_long():
-            found.append(
-                f"no training error of the last {self._tail():,} iterations: log_every is {self.recipe.log_every:,}"
-            )
         return (
             *found,
             *(f"{name} {word(ours)} (paper: {word(paper)})" for name, (paper, ours) in self.differences().items()),

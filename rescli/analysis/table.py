@@ -26,6 +26,11 @@ class Table:
         return {"title": self.title, "rows": list(self.exact), "notes": list(self.notes)}
 
 
+TRAINING_ERROR = (
+    "training error: mean over the last 1/64 of a run, none where rows of metrics are longer; mean±std over seeds"
+)
+
+
 class Footnotes:
     """Remarks that several rows may share, each with a letter: a, b, c, ..."""
 

@@ -164,7 +164,6 @@ class Worker(Protocol):
 
     def close(self) -> None:
         """Give back what must not outlive the job; nothing else is called after it."""
-        ...
 
 
 class Backend(Protocol):

@@ -39,6 +39,11 @@ class Replayed:
             self._body(images)
             self._runs[images] += 1
 
+    def forget(self) -> None:
+        """Drop all recordings; what comes now runs as it is written."""
+        self._replays.clear()
+        self.failure = "forgotten"
+
     @property
     def recorded(self) -> tuple[int, ...]:
         """The numbers of images for which there is a recording."""

@@ -108,17 +108,9 @@ class CudaWorker(TorchWorker):
         self._tests: dict[Examination, Replayed] = {}
 
     def begin_epoch(self, plan: Sequence[Tensor]) -> None:
-        """Take the plan of an epoch to the device, in one asynchronous copy: no step waits for it.
-
-        Where every batch has a plan of its own, the host waits for the step before the last few: else it would fill its memory.
-        """
+        """Take the plan of an epoch to the device, in one asynchronous copy: no step waits for it."""
         with torch.cuda.stream(self.stream):
             super().begin_epoch(self._sent(plan))
-            sent = torch.cuda.Event()  # type: ignore[no-untyped-call]
-            sent.record(self.stream)
-        self._sending.append(sent)
-        if len(self._sending) > AHEAD:
-            self._sending.popleft().synchronize()
 
     def train_step(self, iteration: int, start: int, stop: int, learning_rate: float) -> None:
         """One iteration of SGD."""
@@ -166,11 +158,22 @@ class CudaWorker(TorchWorker):
 
         Does not wait for the device, which after the death of another process waits for that for ever.
         """
+        for recording in (self._steps, *self._tests.values()):
+            if recording is not None:  # somebody may hold it still: an error's traceback
+                recording.forget()
         self._steps = None
         self._tests.clear()
 
     def _sent(self, plan: Sequence[Tensor]) -> Sequence[Tensor]:
-        """Copies that the device fetches by itself, while the caller may write over the plan; what lies there stays there."""
+        """Copies that the device fetches by itself, while the caller may write over the plan; what lies there stays there.
+
+        Where every batch has a plan of its own, the host waits until the device is near: else plans would fill its memory.
+        """
+        before = torch.cuda.Event(blocking=True)  # type: ignore[no-untyped-call]
+        before.record(self.stream)
+        self._sending.append(before)
+        if len(self._sending) > AHEAD:
+            self._sending.popleft().synchronize()
         for rows in plan:
             if rows.is_cuda:
                 rows.record_stream(self.stream)  # it was made on another: its memory is free when this one has read it

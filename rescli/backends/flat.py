@@ -20,8 +20,8 @@ class FlatParameters:
     """The parameters of `network` as views of one fp32 buffer; and what the forward pass shall use, in bf16 where asked for.
 
     Their order is: weights of convolutions, other weights and biases next to them, and last those of BN, which stay fp32 as
-    autocast keeps them. So what decays, and what has a copy in bf16, are beginnings of the buffer. Where a parameter would not
-    begin at a multiple of `ALIGNED` there are zeros before it, which stay zero.
+    autocast keeps them. So what decays, and what has a copy in bf16, are beginnings of the buffer. Where a parameter does
+    not end at a multiple of `ALIGNED` there are zeros behind it, which stay zero.
     """
 
     def __init__(self, network: nn.Module, *, bf16: bool) -> None:
@@ -37,7 +37,7 @@ class FlatParameters:
         for view, (_, parameter) in zip(self.views(self.values), ordered, strict=True):
             view.copy_(parameter.detach())
             parameter.data = view
-        self._halved = len(weighted) if bf16 else 0
+        self._low_count = len(weighted) if bf16 else 0
         self._low = torch.zeros(_room(weighted) if bf16 else 0, dtype=torch.bfloat16, device=device)
         self.leaves = self._leaves()
         """What the forward pass computes with, in the order of `names`: gradients are taken with respect to these."""
@@ -66,7 +66,7 @@ class FlatParameters:
             torch._foreach_add_(self._gradient_views, [gradient.float() for gradient in gradients])
         else:
             # What comes in bf16 by itself: a mixture would be copied tensor by tensor.
-            for part in (slice(None, self._halved), slice(self._halved, None)):
+            for part in (slice(None, self._low_count), slice(self._low_count, None)):
                 if some := list(gradients[part]):
                     torch._foreach_copy_(self._gradient_views[part], some)
 
@@ -119,6 +119,6 @@ def _ordered(network: nn.Module) -> list[tuple[str, nn.Parameter]]:
         parameter = item[1]
         if id(parameter) not in weighted:
             return 3
-        return {4: 0, 2: 1}.get(parameter.ndim, 2)  # biases after weights, which so stay aligned in memory
+        return {4: 0, 2: 1}.get(parameter.ndim, 2)
 
     return sorted(network.named_parameters(), key=place)

@@ -8,16 +8,16 @@ import torch
 
 from rescli.bench.clock import seconds
 
-SIZES = {"cuda": 8192}
-"""Rows and columns, by device: large enough that the product, not its launch, takes the time."""
 SIZE = 2048
+SIZES = {"cuda": 8192}
+"""Rows and columns of matrices, and those on other devices: large enough that the product, not its launch, takes the time."""
 LAUNCHES = {"cuda": 20}
 """How often in a row, by device: what lies between two events is work alone then."""
 COPIED = 256 * 2**20  # bytes: larger than any cache
 
 
 def matrix_rate(precision: str, device: str, *, samples: int = 5) -> float:
-    """FLOPs a second (a multiply-add is two) of the best of some products of square matrices in this precision."""
+    """FLOPs a second (a multiply-add is two) in products of square matrices in this precision: the best of some samples."""
     kind = torch.bfloat16 if precision == "bf16" else torch.float32
     size = SIZES.get(device, SIZE)
     left, right = (torch.randn(size, size, device=device).to(kind) for _ in range(2))
@@ -25,7 +25,7 @@ def matrix_rate(precision: str, device: str, *, samples: int = 5) -> float:
 
 
 def bandwidth(device: str, *, samples: int = 5) -> float:
-    """Bytes a second, read and written, of the best of some copies within the device's memory."""
+    """Bytes a second, read and written, by copies within the device's memory, the best of some samples."""
     source = torch.randn(COPIED // 4, device=device)
     target = torch.empty_like(source)
     return 2 * COPIED / _best(lambda: target.copy_(source), device, samples)

@@ -126,10 +126,12 @@ def _evaluation(worker: Worker, images: int) -> tuple[float, float]:
         return time.perf_counter() - before
 
     def settled(count: int) -> float:
-        for _ in range(WARM_UP):
+        for _ in range(WARM_UP - 1):
             if look(count) > SHORT_SECONDS:
                 break
         return look(count)
 
-    first, few, more = look(FEW), settled(FEW), settled(MORE)
+    first, few = look(FEW), settled(FEW)
+    look(MORE)  # compiled in it, which says nothing of the next
+    more = settled(MORE)
     return few + max(0.0, more - few) / (MORE - FEW) * (images - FEW), max(0.0, first - few)

@@ -45,7 +45,6 @@ def train(request: Request, observer: Observer | None = None, stop: StopSignals 
                 return outcome(request.path, record, already=True)
             observer.note(f"going on after iteration {record.progress['iteration']} of {request.recipe.iterations}")
         run = assemble(request, observer, stop, record, stack)
-        stack.callback(run.worker.close)
         stack.callback(observer.end)
         checkpoint(run, "running")  # at once: whether it can be written, and who is at work on it
         finished = fit(run)
@@ -101,6 +100,7 @@ def assemble(
     if record is not None:
         check_same(request, prepared, record)
     worker = start(request, prepared)
+    stack.callback(worker.close)
     recipe = prepared.recipe
     progress, metrics = restore(worker, record) if record else (Progress(warming_up=recipe.warms_up), Metrics())
     session = _session(request, prepared, progress.iteration)

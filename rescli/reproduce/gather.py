@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
@@ -36,12 +35,6 @@ def gather(studies: Iterable[Path], refuse: Refuse = lambda _: None) -> tuple[tu
             skipped.append(Skipped(path=run.path, why=f"the same recipe and seed as {first.path}"))
     kept = set(map(id, chosen.values()))
     return tuple(run for run in found.runs if id(run) in kept), tuple(skipped)
-
-
-def usual_precision(runs: Iterable[Run]) -> str:
-    """What most of the finished ones were computed in; the paper's fp32 where as many were. "" where none is finished."""
-    counts = Counter(run.recipe.precision for run in runs if run.finished)
-    return max(counts, key=lambda name: (counts[name], name == "fp32"), default="")
 
 
 def as_planned(run: Run) -> bool:

@@ -25,7 +25,7 @@ from rescli.reproduce.codec import (
     responses_to_dict,
 )
 from rescli.reproduce.element import Element, Show
-from rescli.reproduce.gather import as_planned, usual_precision
+from rescli.reproduce.votes import nearest, of_element, voters
 from rescli.store.header import read_header
 from rescli.store.reader import read_run
 from rescli.store.replace import install
@@ -53,21 +53,12 @@ def measure(
 ) -> Layers:
     """What the element shows of layers: of each of its nets one finished run.
 
-    That is the one whose recipe is nearest to the paper's, in the precision of most; of several, the one that a study would
-    have planned, with the smallest seed. Once `stop` says yes nothing more is measured.
+    That is the one nearest to the paper's of those that verdicts are about. Once `stop` says yes nothing more is measured.
     """
     found: list[Responses] = []
     norms: list[Gradients] = []
     notes: list[str] = []
-    runs = list(runs)
-    usual = usual_precision(runs)
-    finished = sorted(
-        (run for run in runs if run.finished),
-        key=lambda run: (
-            *(len(run.differences()), run.recipe.precision != usual),
-            *(not as_planned(run), run.recipe.seed),
-        ),
-    )
+    finished = nearest(voters(of_element(element, runs)))
     for net in element.nets:
         run = next((run for run in finished if net.is_of(run.recipe)), None)
         if run is None or stop():
@@ -121,10 +112,11 @@ def _kept(run: Run, what: Show, look: Callable[[], Found]) -> Found:
         return before[0]  # type: ignore[no-any-return]
     found: Any = look()
     values = responses_to_dict(found) if what == "responses" else gradients_to_dict(found)
-    kept: dict[str, Any] = {}
-    with suppress(StoreError):  # read now, for another process may have measured the rest meanwhile
-        kept = _read(run)
     facts = {"store": read_header(run.path).digest, "weights": _weights(run)}
+    kept: dict[str, Any] = {}
+    with suppress(StoreError):  # at the last moment, for another process may have measured the rest meanwhile
+        known(run)  # a part that makes no sense is not kept
+        kept = _read(run)
     install(_beside(run), dumps({**kept, **facts, what: values}), keep=None)
     return found  # type: ignore[no-any-return]
 

@@ -16,9 +16,9 @@ from rescli.analysis.table import Table
 from rescli.analysis.table6 import table6
 from rescli.analysis.verdict import Verdict
 from rescli.reproduce.element import Element
-from rescli.reproduce.gather import usual_precision
 from rescli.reproduce.measuring import Layers
 from rescli.reproduce.tables import error_table, gradient_table, response_table, table_markdown
+from rescli.reproduce.votes import of_element, usual_precision, voters
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -82,9 +82,9 @@ def title_of(element: Element, marks: Sequence[str]) -> str:
 
 def result(element: Element, runs: Sequence[Run], layers: Layers, marks: Sequence[str]) -> Result:
     """Of those `runs` that are of the element's nets. `marks` hold for all of them."""
-    runs = [run for run in runs if any(net.is_of(run.recipe) for net in element.nets)]
+    runs = of_element(element, runs)
     layers = _measured_on(runs, layers)
-    alike = [run for run in runs if run.recipe.precision == usual_precision(runs)]
+    alike = voters(runs)
     title = title_of(element, marks)
     return Result(
         element=element,
@@ -117,7 +117,7 @@ def _not_compared(runs: Sequence[Run]) -> list[str]:
     """Runs that no verdict is about, because they were computed in another precision than most."""
     usual = usual_precision(runs)
     return [
-        f"{run.label}, seed {run.recipe.seed}: not compared, computed in {run.recipe.precision} and most others in {usual}"
+        f"{run.label}, seed {run.recipe.seed}: not compared, computed in {run.recipe.precision} and the others in {usual}"
         for run in runs
         if run.finished and run.recipe.precision != usual
     ]

@@ -73,10 +73,13 @@ def summarize(studies: Sequence[Path], out: Path, tell: Callable[[str], None] = 
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise StoreError(f"{out}: cannot be made: {error.strerror}", "Name another folder with --out.") from error
-    for run in runs:
-        _same_or_new(run, out / f"{run.path.stem}.json")
-    for run in runs:
-        install(out / f"{run.path.stem}.json", dumps(document(run, _known(run, tell))), keep=None)
+    found = [(run, _known(run, tell), out / f"{run.path.stem}.json") for run in runs]
+    better = [_knows_more(path, run, layers) for run, layers, path in found]  # of all, before any is written
+    for (run, layers, path), why in zip(found, better, strict=True):
+        if why is not None:
+            tell(f"{path} stays as it is: {why}")
+            continue
+        install(path, dumps(document(run, layers)), keep=None)
         done.runs.append(run.path.stem)
     everything = read(out)
     install(out / TABLE, as_csv(everything.runs).encode(), keep=None)
@@ -100,12 +103,7 @@ def read(folder: Path) -> Summaries:
     responses: list[Responses] = []
     gradients: list[Gradients] = []
     for path in sorted(folder.glob("*.json")):
-        with reading(path, "the summary of a run"):
-            values = json.loads(path.read_bytes())
-            if values["schema"] != SCHEMA:
-                raise StoreError(f"{path}: written by another rescli (schema {values['schema']})", "Upgrade rescli.")
-            run = run_from_dict(values)
-            layers = layers_from_dict(values, run)
+        run, layers = _read_one(path)
         runs.append(run)
         responses += layers.responses
         gradients += layers.gradients
@@ -145,17 +143,34 @@ def as_csv(runs: Iterable[Run]) -> str:
     return text.getvalue()
 
 
-def _same_or_new(run: Run, path: Path) -> None:
-    """Raises `UsageError` where `path` is the summary of another run: nothing is lost because names are alike."""
-    if not path.exists():
-        return
+def _read_one(path: Path) -> tuple[Run, Layers]:
     with reading(path, "the summary of a run"):
-        there = run_from_dict(json.loads(path.read_bytes()))
+        values = json.loads(path.read_bytes())
+        if values["schema"] != SCHEMA:
+            raise StoreError(f"{path}: written by another rescli (schema {values['schema']})", "Upgrade rescli.")
+        run = run_from_dict(values)
+        return run, layers_from_dict(values, run)
+
+
+def _knows_more(path: Path, run: Run, layers: Layers) -> str | None:
+    """Why the summary at `path`, of the same run, is worth more than a new one; None where it is not, or not there.
+
+    Raises `UsageError` where it is of another run.
+    """
+    if not path.exists():
+        return None
+    there, measured = _read_one(path)
     if (there.experiment(), there.recipe.seed) != (run.experiment(), run.recipe.seed):
         raise UsageError(
             f"{path} is of a run with another recipe than {run.path}",
             "Name another folder with --out, or rename the run.",
         )
+    if there.iteration > run.iteration:
+        return f"it is of iteration {there.iteration:,}, the run of {run.iteration:,}"
+    lost = [what for what in ("responses", "gradients") if getattr(measured, what) and not getattr(layers, what)]
+    if lost and there.iteration == run.iteration:
+        return f"it has the run's {' and '.join(lost)}, which are not there any more. Remove it to write it anew"
+    return None
 
 
 def _known(run: Run, tell: Callable[[str], None]) -> Layers:

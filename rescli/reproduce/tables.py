@@ -8,7 +8,7 @@ from rescli.analysis.gradients import VANISHED, Gradients
 from rescli.analysis.groups import group
 from rescli.analysis.responses import Responses
 from rescli.analysis.run import Run
-from rescli.analysis.table import Footnotes, Table, spread
+from rescli.analysis.table import TRAINING_ERROR, Footnotes, Table, spread
 from rescli.analysis.table6 import forks_line, paper_error
 from rescli.recipes.cifar import CifarRecipe
 
@@ -45,7 +45,7 @@ def error_table(runs: Sequence[Run], title: str) -> Table:
         rows=tuple(rows),
         exact=tuple(exact),
         notes=(
-            "training error: mean over the last 1/64 of a run; mean±std over seeds",
+            TRAINING_ERROR,
             *notes.lines(),
             *forks_line(groups),
         ),

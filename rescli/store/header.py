@@ -47,7 +47,9 @@ class Header:
 
     @property
     def generation(self) -> str:
-        """Which state of the run this is, in words: "iteration 4000, saved 2026-01-31T12:00:00Z"."""
+        """Which state this is, in words: "iteration 4000, saved 2026-01-31T12:00:00Z", or "weights of resnet20"."""
+        if self.summary.get("kind") == "network":
+            return f"weights of {self.summary.get('network')}"
         iteration, saved = self.summary.get("iteration"), self.summary.get("saved")
         parts = [f"iteration {iteration}" if iteration is not None else "", f"saved {saved}" if saved else ""]
         return ", ".join(part for part in parts if part) or "of an unknown iteration"
@@ -154,15 +156,18 @@ def with_offer(error: StoreError, path: Path) -> StoreError:
     return type(error)(error.message, hint)
 
 
+def lost(path: Path, block: bytes) -> bool:
+    """Whether this first block is zero, as a power cut may leave it; that the file is ours is told by its companion alone."""
+    return bool(block) and not block.strip(b"\0") and exists(previous_of(path))
+
+
 def _without_magic(path: Path, start: bytes) -> StoreError:
     """What to call a file that does not begin as a run store does."""
     if start.startswith(IMAGES_MAGIC):
         return PackedImages(f"{path}: holds packed images, not a run", f"Commands for images take it: --data {path}.")
     if start[HEADER_BYTES:] == _HDF5_SIGNATURE and b"\nsha256 " in start[:HEADER_BYTES]:
         return DamagedStore(f"{path}: damaged in its header")  # all is there but the first line
-    if not start[:HEADER_BYTES].strip(b"\0") and exists(
-        previous_of(path)
-    ):  # as a power cut leaves it; nobody else's file has our companion
+    if lost(path, start[:HEADER_BYTES]):
         return DamagedStore(f"{path}: damaged; its first bytes are all zero")
     if any(start[at:].startswith(_HDF5_SIGNATURE) for at in (0, 512, 1024, 2048, 4096)):
         return ForeignFile(

@@ -11,7 +11,7 @@ import rescli
 from rescli.store.decode import decode, text_of
 from rescli.store.encode import Builder, assemble, dump_json
 from rescli.store.files import open_store, read_up_to
-from rescli.store.header import MAGIC, read_store, with_offer
+from rescli.store.header import HEADER_BYTES, MAGIC, lost, read_store, with_offer
 from rescli.store.problems import DamagedStore, ForeignFile
 from rescli.store.reader import arrays_of
 from rescli.store.record import JSON
@@ -38,9 +38,10 @@ class NetworkRecord:
 
 
 def is_store(path: Path) -> bool:
-    """Whether the file at `path` begins as rescli's own files do. Raises `StoreError` where it cannot be read at all."""
+    """Whether the file at `path` begins as rescli's own do, or has lost that. Raises `StoreError` where it cannot be read."""
     with open_store(path) as file:
-        return read_up_to(path, file, len(MAGIC)) == MAGIC
+        start = read_up_to(path, file, HEADER_BYTES)
+    return start.startswith(MAGIC) or lost(path, start)
 
 
 def holds_network(path: Path) -> bool:

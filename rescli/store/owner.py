@@ -65,7 +65,7 @@ def last_holder(path: Path | str) -> Holder | None:
             user=str(said["user"])[:300],
             command=str(said["command"])[:300],
             since=str(said["since"])[:300],
-            birth=said.get("birth"),
+            birth=None if said.get("birth") is None else str(said["birth"])[:300],
         )
     return None
 

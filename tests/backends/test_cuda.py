@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import weakref
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any, ClassVar
@@ -105,6 +104,7 @@ def test_cublas_has_its_workspace_before_anything_is_multiplied() -> None:
 
 
 def test_the_host_is_at_most_some_plans_ahead(pretended: CudaWorker) -> None:
+    """Whatever the plans are for: training, or statistics, or tests."""
     plan = pretended.feeds["train"].plan_tensors(Order(96, 0).epoch(0))  # type: ignore[operator]
     for _ in range(AHEAD):
         pretended.begin_epoch(plan)
@@ -112,6 +112,8 @@ def test_the_host_is_at_most_some_plans_ahead(pretended: CudaWorker) -> None:
     for number in range(1, 4):
         pretended.begin_epoch(plan)
         assert Pretended.said.count("synchronize") == number
+    pretended.average_statistics([[rows[:32] for rows in plan]] * 3)
+    assert Pretended.said.count("synchronize") == 6
 
 
 def test_what_hooks_found_is_there_when_it_is_read(pretended: CudaWorker) -> None:
@@ -129,10 +131,13 @@ def test_whole_images_are_not_tuned_for(pretended: CudaWorker, monkeypatch: pyte
 
 def test_nothing_recorded_outlives_the_worker(pretended: CudaWorker) -> None:
     pretended._steps = Replayed(lambda _: None, lambda body: body, "the training step")
-    gone = weakref.ref(pretended._steps)
+    for _ in range(3):
+        pretended._steps(32)
+    held = pretended._steps  # as the traceback of an error holds it
+    assert list(held.recorded) == [32]
     pretended.close()
-    assert gone() is None
-    assert not pretended._tests
+    assert list(held.recorded) == []
+    assert vars(pretended)["_steps"] is None
     assert Pretended.said == [], "the device is not waited for"
 
 

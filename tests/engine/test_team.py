@@ -110,7 +110,10 @@ def test_processes_that_cannot_share_are_told() -> None:
 
 def test_a_lack_of_memory_is_not_another_process_that_is_gone(monkeypatch: pytest.MonkeyPatch) -> None:
     def all_reduce(_: torch.Tensor) -> None:
-        raise RuntimeError("CUDA error: out of memory")
+        raise RuntimeError(
+            "NCCL error in: ProcessGroupNCCL.cpp:3356, unhandled cuda error (run with NCCL_DEBUG=INFO for details)\n"
+            "Last error:\nCuda failure 2 'out of memory'"
+        )
 
     monkeypatch.setattr("torch.distributed.all_reduce", all_reduce)
     with pytest.raises(RuntimeError, match="out of memory"):

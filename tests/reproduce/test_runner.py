@@ -150,7 +150,7 @@ def test_runs_in_another_precision_are_said_not_to_be_compared(
     recipe = CifarRecipe(depth=32, plain=True, dataset="synthetic", iterations=64, precision="bf16").resolved()
     write_run(tmp_path / "synthetic-plain32-64-seed0.h5", a_record(recipe, 64, "finished"))
     done = rescli("reproduce", "fig6-left", "--out", tmp_path)
-    assert "plain-32, seed 0: not compared, computed in bf16 and most others in fp32" in done.out
+    assert "plain-32, seed 0: not compared, computed in bf16 and the others in fp32" in done.out
 
 
 def test_runs_of_the_rarer_precision_have_no_vote(tmp_path: Path) -> None:
@@ -168,7 +168,7 @@ def test_runs_of_the_rarer_precision_have_no_vote(tmp_path: Path) -> None:
     found = result(element("fig6-left"), gather([tmp_path])[0], Layers(), ())
     assert [one.answer for one in found.verdicts[:2]] == ["yes", "yes"]
     assert [line for line in found.lacking if "not compared" in line] == [
-        f"plain-{depth}, seed 0: not compared, computed in bf16 and most others in fp32" for depth in (20, 32)
+        f"plain-{depth}, seed 0: not compared, computed in bf16 and the others in fp32" for depth in (20, 32)
     ]
     (tmp_path / "56fp32.h5").unlink()
     assert [one.answer for one in result(element("fig6-left"), gather([tmp_path])[0], Layers(), ()).verdicts[:2]] == [
@@ -404,3 +404,9 @@ def test_a_log_that_was_taken_away_says_nothing(tmp_path: Path) -> None:
     with subprocess.Popen(["true"]) as process:
         child = Child(run=run, place=Place(), process=process, began=0.0, start=0)
     assert child.last_words() == ""
+
+
+def test_a_warm_up_that_has_ended_needs_no_finished_run(tmp_path: Path) -> None:
+    a_run(tmp_path / "resnet110-seed0.h5", depth=110, done=6400, warmup_ended=400)
+    found = result(element("warmup"), gather([tmp_path])[0], Layers(), ())
+    assert found.verdicts[0].answer == "yes"

@@ -337,3 +337,52 @@ def test_a_page_into_a_folder_that_is_not_there(rescli: Rescli, tmp_path: Path) 
     assert (
         rescli("runs", "export", tmp_path / "study" / "resnet20-seed0.h5", "--out", tmp_path / "no" / "x.csv").code == 2
     )
+
+
+def test_what_is_measured_is_what_verdicts_are_about(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Most runs of the folder are bf16, most of Fig. 7's nets fp32."""
+    for depth in (20, 32, 44, 56, 110):
+        a_run(tmp_path / f"r{depth}-bf16.h5", depth=depth, precision="bf16")
+    for depth, plain in ((20, True), (56, True), (20, False), (56, False), (110, False)):
+        a_run(tmp_path / f"{'p' if plain else 'r'}{depth}-fp32.h5", depth=depth, plain=plain)
+    looked: list[str] = []
+
+    def look(run: Run, *_: Any) -> Any:
+        looked.append(run.path.name)
+        raise StoreError("never mind")
+
+    monkeypatch.setattr(measuring, "_look", look)
+    measure(element("fig7"), gather([tmp_path])[0], Wishes())
+    assert looked == [f"{name}-fp32.h5" for name in ("p20", "p56", "r20", "r56", "r110")]
+
+
+def test_a_part_that_makes_no_sense_is_not_kept_for_ever(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    a_study(tmp_path)
+    run = next(run for run in collect([tmp_path]).runs if run.path.name == "plain20-seed0.h5")
+    found = known(run).responses[0]
+    beside = tmp_path / "plain20-seed0.measured.json"
+    beside.write_text(json.dumps({**json.loads(beside.read_text()), "gradients": {"layers": ["of another time"]}}))
+    monkeypatch.setattr(measuring, "_look", lambda *_: found)
+    measure(
+        Element(name="x", title="", where="", nets=(Net(depth=20, plain=True),), shows=("responses",)), [run], Wishes()
+    )
+    assert (len(known(run).responses), known(run).gradients) == (1, ())
+
+
+def test_a_summary_that_knows_more_stays(tmp_path: Path) -> None:
+    out, told = tmp_path / "summaries", list[str]()
+    study = a_study(tmp_path / "study")
+    summarize([study], out)
+    before = {path.name: path.read_bytes() for path in out.glob("*.json")}
+    (study / "plain20-seed0.measured.json").unlink()
+    a_run(study / "resnet20-seed1.h5", seed=1, done=100, error=90.0)
+    assert len(summarize([study], out, told.append).runs) == len(before) - 2
+    assert {path.name: path.read_bytes() for path in out.glob("*.json")} == before
+    assert [line.partition(" stays as it is: ")[2] for line in told] == [
+        "it has the run's responses and gradients, which are not there any more. Remove it to write it anew",
+        "it is of iteration 64,000, the run of 100",
+    ]
+    newer = json.loads(before["plain56-seed0.json"])
+    (out / "plain56-seed0.json").write_text(json.dumps({**newer, "schema": 99}))
+    with pytest.raises(StoreError, match="another rescli"):
+        summarize([study], out)

@@ -11,7 +11,7 @@ import pytest
 
 from rescli.errors import StoreError
 from rescli.store.lock import RunLock
-from rescli.store.network import NetworkRecord, encode_network, read_network
+from rescli.store.network import NetworkRecord, encode_network, is_store, read_network
 from rescli.store.problems import DamagedStore, ForeignFile
 from rescli.store.reader import read_run
 from rescli.store.replace import replace
@@ -96,6 +96,7 @@ def test_a_lost_first_block_is_damage_where_a_previous_generation_is_there(path:
         with pytest.raises(DamagedStore) as caught:
             read_run(path)
         assert "runs restore" in str(caught.value.hint)
+    assert is_store(path), "nothing else is written over it"
     assert restore(path).summary["iteration"] == 1
     alone = path.with_name("alone.h5")
     alone.write_bytes(bytes(len(whole)))
@@ -114,8 +115,13 @@ def test_weights_without_a_run_are_restored_too(tmp_path: Path) -> None:
     path = tmp_path / "my net.h5"
     for seed in (0, 1):
         model = {"conv1.weight": np.full((2, 2), seed, np.float32)}
-        replace(path, encode_network(NetworkRecord(network={}, model=model, preprocessing={}, inputs={}, origin={})))
-    with pytest.raises(StoreError, match="intact"):
+        replace(
+            path,
+            encode_network(
+                NetworkRecord(network={"network": "a net"}, model=model, preprocessing={}, inputs={}, origin={})
+            ),
+        )
+    with pytest.raises(StoreError, match=r"intact \(weights of a net\)"):
         restore(path)
     damage(path, 5000)
     with pytest.raises(DamagedStore) as caught:

@@ -47,15 +47,15 @@ def measured(
 ) -> tuple[list[Found], list[Skipped]]:
     """Every net that can be measured, in turn; the others are named with the reason.
 
-    A single net that cannot be measured is an error, and so is any with `strict`, or if none is left: of the kind that all of
-    them had, else a `StoreError`.
+    A single net that cannot be measured is an error, and so is any with `strict`, or if none is left: with the exit code that
+    all of them had, else a `StoreError`.
     """
     from rescli.analysis.collect import Skipped, expand
 
     whats = expand(nets)
     found: list[Found] = []
     skipped: list[Skipped] = []
-    codes: set[type[RescliError]] = set()
+    kinds: dict[int, type[RescliError]] = {}
     for number, what in enumerate(whats, start=1):
         if len(whats) > 1:
             console.note(f"{what} ({number} of {len(whats)})")
@@ -64,10 +64,10 @@ def measured(
         except RescliError as error:
             if strict or len(whats) == 1:
                 raise
-            codes.add(type(error))
+            kinds[error.exit_code] = type(error)
             skipped.append(Skipped(path=Path(what), why=error.message.removeprefix(f"{what}: ")))
             console.note(f"Skipped {what}: {skipped[-1].why}")
     if not found:
-        kind = codes.pop() if len(codes) == 1 else StoreError
+        kind = next(iter(kinds.values())) if len(kinds) == 1 else StoreError
         raise kind("none of these could be measured", "The lines above say why.")
     return found, skipped

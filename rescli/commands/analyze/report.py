@@ -34,7 +34,8 @@ def report(
     """
     if out.suffix not in (".html", ".htm"):
         raise UsageError(f"{out}: the page is HTML", "Name it so: --out report.html.")
-    asked = {"--images": images, "--dataset": dataset, "--threads": threads}
+    backends = None if backend == "auto" else backend
+    asked = {"--images": images, "--dataset": dataset, "--backend": backends, "--threads": threads}
     if not measure and (idle := [name for name, value in asked.items() if value is not None]):
         raise UsageError(f"{' and '.join(idle)}: no effect with --no-measure", "Leave one of them out.")
     from rescli.store.target import check_folder
