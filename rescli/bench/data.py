@@ -10,7 +10,7 @@ import torch
 from rescli.backends.registry import choose
 from rescli.bench.clock import seconds
 from rescli.bench.pairs import duel
-from rescli.bench.plain import PlainLoop
+from rescli.bench.plain import PlainLoop, check_batch
 from rescli.bench.versus import Versus
 from rescli.data.feed import ResidentImages
 from rescli.data.mean import mean_image
@@ -24,6 +24,7 @@ def measure_data(*, dataset: str, backend: str, batch_size: int, batches: int, p
     chosen = choose(backend)
     device = "cuda" if chosen.name == "cuda" else "cpu"
     images = load(dataset).train
+    check_batch(batch_size, images)
     feed = ResidentImages(images, mean_image(images.images)).to(device)
     order, per_epoch = Order(len(images), 0), len(images) // batch_size
     loop = PlainLoop(cifar_spec(8), images, batch_size=batch_size, workers=workers, device=device)

@@ -18,6 +18,7 @@ from torch.utils.data import DataLoader, Dataset
 from torchvision import transforms
 
 from rescli.data.dataset import Images
+from rescli.errors import UsageError
 from rescli.models.build import build
 from rescli.models.spec import Spec
 
@@ -107,6 +108,12 @@ class PlainLoop:
     def batch(self) -> Any:
         """The next batch on the device: images and labels."""
         return tuple(part.to(self.device, non_blocking=True) for part in next(self._batches))
+
+
+def check_batch(batch_size: int, images: Images) -> None:
+    """Raises `UsageError` for a batch of more images than there are."""
+    if batch_size > len(images):
+        raise UsageError(f"a batch of {batch_size:,} images, of {len(images):,}", "Choose a smaller --batch-size.")
 
 
 def endless(loader: Iterable[Any]) -> Iterator[Any]:

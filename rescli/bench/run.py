@@ -13,7 +13,7 @@ from rescli.backends.registry import choose
 from rescli.bench.clock import PeakMemory, seconds
 from rescli.bench.limit import bandwidth, matrix_rate
 from rescli.bench.pairs import Duel, Spread, duel
-from rescli.bench.plain import PlainLoop
+from rescli.bench.plain import PlainLoop, check_batch
 from rescli.data.dataset import Images
 from rescli.data.feed import ResidentImages
 from rescli.data.mean import mean_image
@@ -117,6 +117,8 @@ def measure(depths: list[int], setting: Setting) -> Iterator[Result]:
     backend = choose(setting.backend)
     precision = precision_of(backend, setting.precision)
     dataset = load(setting.dataset)
+    if setting.what == "train":
+        check_batch(setting.batch_size, dataset.train)
     images = dataset.train if setting.what == "train" else dataset.test[: setting.images]
     specs = [cifar_spec(depth, shortcut="A", classes=len(dataset.classes)) for depth in depths]
     for spec in specs:

@@ -164,6 +164,7 @@ def evaluate(
             compile=compile,
             views=_given(views),
             photographs=_given(photographs),
+            predicts=predictions is not None,
         )
         for path in paths
     ]
@@ -176,8 +177,6 @@ def evaluate(
             raise unsaved[0]
         return
     show_evaluation(result, json=json)
-    if predictions is not None:
-        raise UsageError(f"{paths[0]} is a CIFAR net: --predictions has no effect", "Leave it out.")
 
 
 def _attempted(save: Callable[[], None]) -> list[RescliError]:

@@ -11,6 +11,7 @@ from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import IO, TypeVar
 
+import numpy as np
 import PIL
 from PIL import Image, ImageFile, UnidentifiedImageError, features
 
@@ -31,7 +32,17 @@ def decode(image: AbstractContextManager[Image.Image]) -> Image.Image:
     Orientation in EXIF is ignored, as all trainers of these nets do: the data set's own labels and crops know nothing of it.
     """
     with image as found:
-        return found.convert("RGB")
+        return rgb(found)
+
+
+def rgb(image: Image.Image) -> Image.Image:
+    """As RGB. Grey of 16 bits keeps its upper 8, which Pillow would cut off at 255. Raises `ValueError` for floating point."""
+    if image.mode == "F":
+        raise ValueError("its pixels are floating-point numbers, whose white nobody knows")
+    if image.mode == "I" or image.mode.startswith("I;16"):
+        grey = np.asarray(image).clip(0, 0xFFFF) >> 8
+        return Image.fromarray(grey.astype(np.uint8)).convert("RGB")
+    return image.convert("RGB")
 
 
 @contextmanager

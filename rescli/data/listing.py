@@ -116,7 +116,7 @@ def list_images(
     folder = root / split if (root / split).is_dir() else root
     try:
         entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
-        folders = [entry.name for entry in entries if entry.is_dir()]
+        folders = [entry.name for entry in entries if entry.is_dir() and not entry.name.startswith(".")]
         flat = [entry.name for entry in entries if entry.is_file() and _is_image(entry.name)]
         found = [(name, _inside(folder / name)) for name in folders]
     except OSError as error:
@@ -145,12 +145,18 @@ def _is_image(name: str) -> bool:
 
 
 def _inside(folder: Path) -> list[str]:
-    """Paths of the images below a class's folder, relative to it."""
+    """Paths of the images below a class's folder, relative to it; what is hidden does not count. Raises `OSError`."""
     names = []
-    for where, _, files in os.walk(folder):
+    for where, folders, files in os.walk(folder, onerror=_raise):
+        folders[:] = [name for name in folders if not name.startswith(".")]
         relative = os.path.relpath(where, folder)
         names += [name if relative == "." else f"{relative}/{name}" for name in files if _is_image(name)]
     return sorted(names)
+
+
+def _raise(error: OSError) -> None:
+    """A class that cannot be listed would else be missing, and the labels of all behind it others."""
+    raise error
 
 
 def _sorted(folder: Path, found: list[tuple[str, list[str]]], classes: Sequence[str] | None) -> Listing:

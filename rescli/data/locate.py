@@ -55,11 +55,12 @@ def photographs(data: Path | None = None, trained_on: str | None = None) -> Path
     """
     if data is not None:
         return data.expanduser()
-    if trained_on is not None and Path(trained_on).exists():
+    if trained_on is not None and _there(Path(trained_on)):
         return Path(trained_on)
     variable = os.environ.get(VARIABLE)
-    for place in [Path(variable) / "imagenet", Path(variable) / "imagenet.h5"] if variable else []:
-        if place.exists():
+    for name in ("imagenet", "imagenet.h5") if variable else ():
+        place = Path(str(variable)).expanduser() / name
+        if _there(place):
             return place
     if trained_on is not None:
         raise DataError(f"the images were in {trained_on}, which is gone", "Say where they are now: --data PATH.")
@@ -75,12 +76,20 @@ def training_photographs(data: Path | None = None) -> Path:
     Raises `DataError` where they are not.
     """
     root = photographs(data)
-    if not root.exists():
+    if not _there(root):
         raise DataError(f"{root}: there is no such folder", "Name the folder of train/ and val/: --data DIR.")
     missing = [name for name in ("train", "val") if root.is_dir() and not (root / name).is_dir()]
     if missing:
         raise DataError(f"{root}: holds no folder {missing[0]}", "Name the folder of train/ and val/: --data DIR.")
     return root
+
+
+def _there(path: Path) -> bool:
+    """Raises `DataError` where that cannot be found out: in a folder that may not be entered, say."""
+    try:
+        return path.exists()
+    except OSError as error:
+        raise DataError(f"{path}: cannot be looked at: {error.strerror}", "Name another place: --data PATH.") from error
 
 
 def with_files(name: str) -> DatasetInfo:

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from rescli.data.decode import opened_stream
+from rescli.data.decode import opened_stream, rgb
 from rescli.data.listing import Photographs
 from rescli.data.views import center_view, resized
 
@@ -47,7 +47,7 @@ def for_training(images: Photographs, row: int, *, shorter: int, quality: int) -
     data = images.read(row)
     with opened_stream(BytesIO(data), _name(images, row)) as image:
         kept = image.format in _JPEG and image.mode in ("L", "RGB") and min(image.size) <= shorter
-        pixels = image.convert("RGB") if kept or image.mode != "L" else image.copy()
+        pixels = rgb(image) if kept or image.mode != "L" else image.copy()
     if not kept:
         data = _encoded(pixels, shorter, quality)
         pixels = _decoded(data, images, row)
@@ -64,7 +64,7 @@ def _encoded(pixels: Image.Image, shorter: int, quality: int) -> bytes:
 
 def _decoded(data: bytes, images: Photographs, row: int) -> Image.Image:
     with opened_stream(BytesIO(data), _name(images, row)) as image:
-        return image.convert("RGB")
+        return rgb(image)
 
 
 def _name(images: Photographs, row: int) -> str:

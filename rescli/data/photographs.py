@@ -81,12 +81,17 @@ def spread(images: int, number: int | None) -> range | list[int]:
     return [i * images // number for i in range(number)]
 
 
+def as_bytes(name: str) -> bytes:
+    """A name as the folder has it: a file's name need not be text."""
+    return name.encode("utf-8", "surrogateescape")
+
+
 def fingerprint(images: Photographs) -> npt.NDArray[np.uint8]:
     """SHA-256 over the names and classes of all images, uint8 [32]: whether they are the same ones again.
 
     Names without their endings: a pack may hold a PNG as a JPEG.
     """
-    found = hashlib.sha256("\n".join(images.classes).encode())
+    found = hashlib.sha256(as_bytes("\n".join(images.classes)))
     for name, label in zip(images.files, images.labels.tolist(), strict=True):
-        found.update(f"\n{Path(name).with_suffix('')} {label}".encode())
+        found.update(as_bytes(f"\n{Path(name).with_suffix('')} {label}"))
     return np.frombuffer(found.digest(), np.uint8)

@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from rescli.data.decode import rgb
 from rescli.data.order import Order
 
 SHORTEST, LONGEST = 256, 480
@@ -102,7 +103,7 @@ def training_view(
         width, height = image.size
         scale = shorter / min(width, height)
         image.draft("RGB", (int(width * scale) + 1, int(height * scale) + 1))
-        pixels = image.convert("RGB")
+        pixels = rgb(image)
     box = placed(width, height, pixels.size, shorter, down, across, size)
     crop = pixels.resize((size, size), Image.Resampling.BILINEAR, box=box)
     # Mirrored by Pillow, pixel by pixel: numpy copies a mirrored view three bytes at a time, as slowly as JPEG is decoded.

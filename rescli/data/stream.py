@@ -90,6 +90,7 @@ def training_batches(
     which part of so many images this process decodes: where it begins and how many there are. The arrays of a batch are
     valid until the next one is asked for. Raises `DataError` for a damaged image.
     """
+    most = max(share(together)[1] for together in (batch, order.images % batch or batch))
     made: deque[tuple[Batch[npt.NDArray[np.uint8]], npt.NDArray[np.uint8]]] = deque()
     free: list[npt.NDArray[np.uint8]] = []  # memory that is new for each batch would cost more than the arithmetic
 
@@ -97,7 +98,7 @@ def training_batches(
         for slot in slots(order, how, batch, first, share):
             plan, rows = slot.plan, slot.rows
             mine = rows.stop - rows.start
-            pixels = free.pop() if free else np.empty((share(batch)[1], how.size, how.size, 3), np.uint8)
+            pixels = free.pop() if free else np.empty((most, how.size, how.size, 3), np.uint8)
             labels = images.labels[plan.index[rows]]
             made.append((Batch(pixels[:mine], labels, plan.colour[rows], slot.images), pixels))
             yield from (_Place(pixels, place, plan, rows.start + place) for place in range(mine))

@@ -48,8 +48,16 @@ def true_labels(truth: Path, files: Sequence[str], classes: Sequence[str] | None
             f"{truth}: says nothing of {missing[0]} ({len(missing)} of {len(files)} images)", "Is it the right file?"
         )
     values = [said[name] for name in files]
-    if all(value.isdigit() for value in values):  # how many classes there are, and their names, it does not say
+    if all(
+        value.isascii() and value.isdecimal() for value in values
+    ):  # how many classes there are, and their names, it does not say
         numbers, names = np.array([int(value) for value in values], np.int64), tuple(classes or ())
+        for value in sorted(set(values) & set(names)):
+            if names.index(value) != int(value):
+                raise DataError(
+                    f"{truth}: {value} may be the number of a class, or the name of class {names.index(value)}",
+                    "Give the folders of classes names that are no numbers.",
+                )
         if names and numbers.max() >= len(names):
             raise DataError(f"{truth}: class {numbers.max()} of {len(names)}", "Classes are counted from 0.")
         return numbers, names

@@ -12,6 +12,7 @@ from typing import Any
 from rescli.engine.prepare import Prepared, describe, prepare, start
 from rescli.engine.request import Request
 from rescli.engine.resume import check_same, resumed
+from rescli.engine.train import there
 from rescli.errors import RescliError, StoreError, UsageError
 from rescli.profiling.memory import training_memory
 from rescli.store.reader import read_run
@@ -44,7 +45,7 @@ def dry_run(request: Request) -> DryRun:
     """Check data, device, memory and the place of the store; time a few real steps. Raises as the run itself would."""
     _check_path(request.path)
     done = 0
-    if request.path.exists():
+    if there(request.path):
         if not request.resume:
             raise UsageError(f"{request.path} exists already", "Go on with it: --resume. Or name another file: --out.")
         record = read_run(request.path, tensors=False)
@@ -96,6 +97,6 @@ def _seconds_per_step(request: Request, prepared: Prepared) -> float:
 
 
 def _check_path(path: Path) -> None:
-    folder = next(parent for parent in path.absolute().parents if parent.exists())
+    folder = next(parent for parent in path.absolute().parents if there(parent))
     if not folder.is_dir() or not os.access(folder, os.W_OK | os.X_OK):
         raise StoreError(f"{path}: {folder} cannot be written to", "Name another file with --out.")

@@ -98,7 +98,10 @@ def evaluate_weights(
     spec, inputs = bundle.spec, inputs_of(path, bundle)
     chosen = choose(backend)
     settled = precision_of(chosen, precision or "fp32")
-    name = dataset or _dataset_of(spec)
+    trained_on = dict(bundle.origin.get("recipe") or {}).get("dataset")
+    if trained_on is not None and dataset not in (None, trained_on):
+        raise UsageError(f"{path} was trained on {trained_on}, not {dataset}", "Leave the name out.")
+    name = dataset or trained_on or _dataset_of(spec)
     loaded = load(name, data=data)
     if split == "val":
         raise UsageError(f"{path}: only a run has images that it held out", "There are train and test.")

@@ -123,7 +123,7 @@ def as_csv(made: Predictions) -> bytes:
     ):
         true = names[label] if label >= 0 else ""
         lines.writerow([file, true, *(names[k] for k in top), *(f"{score:.9g}" for score in scores)])
-    return text.getvalue().encode()
+    return text.getvalue().encode("utf-8", "surrogateescape")  # a file's name need not be text
 
 
 def save(path: Path, made: Predictions) -> None:

@@ -45,13 +45,15 @@ def look_at(root: Path, observer: Observer, *, truth: Path | None = None) -> Fou
     where they lie in no folders of classes. Raises `DataError` where there are none, and `UsageError` for a `truth` of other
     classes or without effect.
     """
-    names = splits_of(root) or (root.name,)
+    known_splits = splits_of(root)
+    names = known_splits or (root.name,)
     if truth is not None and names == ("train",):
         raise UsageError(f"{root} holds no val/: --truth has no effect", "Leave it out.")
     listings: list[Photographs] = []
     for name in names:
         known = listings[0].classes if truth is not None and listings else None
-        listings.append(list_images(root, name, truth=truth if name != "train" else None, classes=known))
+        split = name if known_splits else ""  # a class may be called as the folder is
+        listings.append(list_images(root, split, truth=truth if name != "train" else None, classes=known))
     splits = []
     observer.begin(0, sum(len(listing) for listing in listings), 1)
     done = 0

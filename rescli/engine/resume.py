@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from rescli.engine.prepare import Prepared, precision_of
 from rescli.engine.progress import Metrics, Progress
 from rescli.engine.request import Request
 from rescli.errors import BackendError, UsageError
+from rescli.recipes.imagenet import ImageNetRecipe
 from rescli.recipes.recipe import Recipe
 from rescli.recipes.stored import recipe_of
 from rescli.store.record import RunRecord
@@ -50,8 +52,13 @@ def resumed(request: Request, record: RunRecord) -> Request:
         accumulate=last.get("accumulate") if request.accumulate is None else request.accumulate,
         decode=request.decode or last.get("decode"),
         data=request.data or _remembered(stored, last, "data"),
-        truth=request.truth or _remembered(stored, last, "truth"),
+        truth=request.truth or (None if _packed(request.data) else _remembered(stored, last, "truth")),
     )
+
+
+def _packed(data: Path | None) -> bool:
+    """Whether images are in one file now, which knows their classes by itself."""
+    return data is not None and data.is_file()
 
 
 def _remembered(stored: Recipe, last: Mapping[str, Any], what: str) -> Path | None:
@@ -67,9 +74,20 @@ def _changes(request: Request, stored: Recipe, *, finished: bool) -> dict[str, t
         given.pop("precision", None)
     else:
         given["precision"] = precision_of(choose(request.backend), precision)
+    if isinstance(stored, ImageNetRecipe) and "model" in given:
+        given |= _named(str(given["model"]))
     before = stored.to_dict()
     now = {name: list(value) if isinstance(value, tuple) else value for name, value in given.items() if name in before}
     return {name: (before[name], value) for name, value in now.items() if before[name] != value}
+
+
+def _named(model: str) -> dict[str, Any]:
+    """What a name of an ImageNet net says, as stores say it: `ResNet-34` is resnet34, `resnet34-b` that with option B."""
+    said, usual = ImageNetRecipe(model=model).resolved(), None
+    with suppress(UsageError):
+        usual = ImageNetRecipe(model=said.model).resolved()
+    forks = [name for name in ("shortcut", "stride_in") if usual and getattr(said, name) != getattr(usual, name)]
+    return {"model": said.model, **{name: getattr(said, name) for name in forks}}
 
 
 def check_same(request: Request, prepared: Prepared, record: RunRecord) -> None:

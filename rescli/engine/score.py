@@ -43,6 +43,8 @@ class Scoring:
     compile: bool | None = None
     views: Mapping[str, Any] = field(default_factory=dict)
     photographs: Mapping[str, Any] = field(default_factory=dict)
+    predicts: bool = False
+    """Whether scores are to be saved, which ImageNet nets alone have."""
 
 
 def score(asked: Scoring, observer: Observer | None = None) -> Evaluation | Graded:
@@ -114,7 +116,8 @@ def trial(asked: Scoring, bundle: Bundle) -> Trial:
     if not asked.views.get("scales") and ({"pooling", "mirrored"} & set(asked.views)):
         raise UsageError("--pooling and --mirrored are for whole images", "Leave them out, or name --scales.")
     data, images = photographs(asked.data, bundle.origin.get("data")), dict(asked.photographs)
-    if asked.data is None and bundle.origin.get("truth") is not None and asked.split in (None, "val"):
+    remembered = bundle.origin.get("truth") is not None and asked.data is None and not data.is_file()
+    if remembered and asked.split in (None, "val"):
         images.setdefault("truth", Path(bundle.origin["truth"]))
     return Trial(
         data=data,
@@ -146,7 +149,7 @@ def _is_ours(path: Path) -> bool:
 
 
 def _no_photographs(asked: Scoring) -> None:
-    names = [*asked.views, *asked.photographs]
+    names = [*asked.views, *asked.photographs, *(["predictions"] if asked.predicts else [])]
     if names:
         options = ", ".join(f"--{name.replace('_', '-')}" for name in names)
         raise UsageError(f"{asked.path} is a CIFAR net: {options} has no effect", "Leave it out.")

@@ -20,7 +20,7 @@ from rescli.data.listing import Photographs, list_images
 from rescli.data.locate import training_photographs
 from rescli.data.mean import mean_of_sum
 from rescli.data.packed import Packed
-from rescli.data.photographs import fingerprint, pixel_sums, spread
+from rescli.data.photographs import as_bytes, fingerprint, pixel_sums, spread
 from rescli.data.pixels import PhotographFeed
 from rescli.engine.observer import Observer
 from rescli.engine.request import Request
@@ -57,8 +57,9 @@ class Streamed:
         self._skipped: tuple[str, ...] | None = None  # None: nobody has asked which images are damaged
         if request.skip_damaged and not request.resumes:
             self._leave_out(self._damaged(self._train, "train") + self._damaged(self._tested, recipe.tested))
-        check_classes(self._train, self._tested)
-        check_last_batch(len(self._train), recipe, team, request.parts)
+        self._parts = request.parts
+        if not request.resumes:  # what a run leaves out is known in `check_same`
+            self._check()
         self._decoder = decoder
         self.facts: Mapping[str, Any] = {"data": str(root.resolve()), "decoder": host_decoder()}
         if decoder is not None:
@@ -77,11 +78,11 @@ class Streamed:
     @property
     def inputs(self) -> Mapping[str, npt.NDArray[Any]]:
         """The mean image, the names of the classes, a digest of which images these are, and what is damaged and left out."""
-        names = None if self._skipped is None else np.array([name.encode() for name in self._skipped], np.bytes_)
+        names = None if self._skipped is None else np.array([as_bytes(name) for name in self._skipped], np.bytes_)
         return {
             **({} if names is None else {"skipped": names}),
             "mean_image": self.mean(),
-            "classes": np.array([name.encode() for name in self._train.classes]),
+            "classes": np.array([as_bytes(name) for name in self._train.classes]),
             "images_sha256": fingerprint(self._train),
             "tested_sha256": fingerprint(self._tested),
         }
@@ -95,16 +96,18 @@ class Streamed:
             first, count = self._team.share(len(rows))
             self._observer.note(f"the mean image of {len(rows):,} training images ...")
             self._observer.begin(0, count, 1)
-            sums = pixel_sums(
-                self._train,
-                rows[first : first + count],
-                shorter=self._side,
-                size=self._recipe.size,
-                workers=self._workers,
-                seen=self._observer.step,
-                stop=self._told,
-            )
-            self._observer.end()
+            try:
+                sums = pixel_sums(
+                    self._train,
+                    rows[first : first + count],
+                    shorter=self._side,
+                    size=self._recipe.size,
+                    workers=self._workers,
+                    seen=self._observer.step,
+                    stop=self._told,
+                )
+            finally:
+                self._observer.end()
             self._leave_if_told("the mean image was computed")
             total = self._team.sum_of(sums)
             self._mean = mean_of_sum(total, len(rows))
@@ -116,7 +119,7 @@ class Streamed:
         Raises `UsageError` for `skip_damaged` where the run was begun without: which images come when follows from all of them.
         """
         if "skipped" in record.inputs:
-            self._leave_out(tuple(name.decode() for name in record.inputs["skipped"].tolist()))
+            self._leave_out(tuple(name.decode(errors="surrogateescape") for name in record.inputs["skipped"].tolist()))
         elif request.skip_damaged:
             raise UsageError(
                 f"{request.path} was begun without --skip-damaged, and what is left out is decided then",
@@ -131,7 +134,12 @@ class Streamed:
                     f"{images.root} does not hold the images that {request.path} was {what}",
                     "Name their folder, or their file: --data.",
                 )
+        self._check()
         self._mean = np.asarray(record.inputs["mean_image"], np.float32)
+
+    def _check(self) -> None:
+        check_classes(self._train, self._tested)
+        check_last_batch(len(self._train), self._recipe, self._team, self._parts)
 
     def _damaged(self, images: Photographs, split: str) -> tuple[str, ...]:
         """What cannot be decoded, as SPLIT/NAME: of several processes each decodes its share."""
@@ -161,6 +169,9 @@ class Streamed:
             self._observer.note(f"{len(names):,} damaged images are left out")
         self._train = without(self._train, _of("train", names))
         self._tested = without(self._tested, _of(self._recipe.tested, names))
+        for images, split in ((self._train, "train"), (self._tested, self._recipe.tested)):
+            if not len(images):
+                raise DataError(f"{images.root}: no image of {split} can be decoded", "Is it the right folder?")
 
     def feeds(self) -> Mapping[str, Any]:
         """What makes inputs of pixels. They hold no images."""

@@ -15,9 +15,11 @@ STRIDE = 32
 
 
 def tested_images(root: Path, split: str, request: Request, train: Photographs) -> Photographs:
-    """The validation images. Raises `DataError`."""
-    try:
+    """The validation images. Raises `DataError`, and `UsageError` for a `--truth` without effect."""
+    if request.truth is not None:
         return list_images(root, split, truth=request.truth, classes=train.classes)
+    try:
+        return list_images(root, split, classes=train.classes)
     except UsageError as error:
         raise DataError(error.message, "train and val are about the same classes: is it the right folder?") from error
 

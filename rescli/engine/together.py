@@ -46,11 +46,11 @@ def train_together(
         for number, run in runs.items():
             if number not in failures and run.checkpointer.last is not None:
                 done[number] = outcome(requests[number].path, run.checkpointer.last)
-        if failures:
-            raise next(iter(failures.values()))
-        if not all(run.finished for run in runs.values()):
+        if not all(run.finished for number, run in runs.items() if number not in failures):  # these can go on
             paths = ", ".join(str(requests[number].path) for number in runs)
             raise stop.error(paths, max(run.progress.iteration for run in runs.values()))
+        if failures:
+            raise next(iter(failures.values()))
         return [done[number] for number in range(len(requests))]
 
 

@@ -59,7 +59,7 @@ def train(request: Request, observer: Observer | None = None, stop: StopSignals 
 @contextmanager
 def locked(request: Request) -> Iterator[RunRecord | None]:
     """The run as stored, or None for a new one, with its lock held."""
-    begins = not _there(request.path)
+    begins = not there(request.path)
     if not begins and not request.resume:
         raise UsageError(
             f"{request.path} exists already", "Go on with it: --resume. Or name another file for a new run: --out."
@@ -68,7 +68,7 @@ def locked(request: Request) -> Iterator[RunRecord | None]:
         check(request)
         _make_folder(request.path)
     with RunLock(request.path):
-        if not _there(request.path):
+        if not there(request.path):
             yield None
         elif not request.resume:  # somebody finished a run here while we waited at the door
             raise UsageError(f"{request.path} exists already", "Go on with it: --resume.")
@@ -76,7 +76,8 @@ def locked(request: Request) -> Iterator[RunRecord | None]:
             yield read_run(request.path)
 
 
-def _there(path: Path) -> bool:
+def there(path: Path) -> bool:
+    """Whether a run's file is. Raises `StoreError` where that cannot be found out."""
     try:
         return path.exists()
     except OSError as error:  # a folder on the way may not be entered

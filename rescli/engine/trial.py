@@ -78,7 +78,8 @@ def grade_ensemble(
     rate = None
     if bundles:
         assert asked is not None
-        made, skipped, rate = _run(bundles, asked, observer or Silent())
+        _check_members(bundles, saved, asked)
+        made, skipped, rate = _run(bundles, asked, observer or Silent(), saved)
     members = [*made, *(predictions for _, predictions in saved)]
     names = [str(path) for path, _ in (*bundles, *saved)]
     return _graded(mean_of(members, names) if len(members) > 1 else members[0], asked, skipped, rate)
@@ -91,13 +92,39 @@ def _graded(made: Predictions, asked: Trial | None, skipped: tuple[str, ...], ra
     return Graded(title=name, data=data, predictions=made, skipped=skipped, images_per_second=rate)
 
 
+def _check_members(
+    bundles: Sequence[tuple[Path, Bundle]], saved: Sequence[tuple[Path, Predictions]], asked: Trial
+) -> None:
+    """Before anything is computed. Raises `UsageError` for members whose scores have no mean."""
+    widths = {path: bundle.spec.classes for path, bundle in bundles}
+    widths |= {path: predictions.scores.shape[1] for path, predictions in saved}
+    (first, classes), *others = widths.items()
+    for path, other in others:
+        if other != classes:
+            raise UsageError(
+                f"{first} tells {classes} classes apart, {path} {other}", "An ensemble is of nets for one task."
+            )
+    for path, predictions in saved:
+        if predictions.about.get("average") != asked.views.average:
+            raise UsageError(
+                f"{path} has {predictions.about.get('average')} scores, the others are to have {asked.views.average}",
+                "Test all with the same --average.",
+            )
+
+
 def _run(
-    bundles: Sequence[tuple[Path, Bundle]], asked: Trial, observer: Observer
+    bundles: Sequence[tuple[Path, Bundle]],
+    asked: Trial,
+    observer: Observer,
+    saved: Sequence[tuple[Path, Predictions]] = (),
 ) -> tuple[list[Predictions], tuple[str, ...], float]:
     classes = read_classes(asked.class_list) if asked.class_list is not None else _known_classes(bundles)
     listing = list_images(asked.data, asked.split, truth=asked.truth, classes=classes)
     for path, bundle in bundles:
         _check(path, bundle.spec, listing)
+    for path, predictions in saved:
+        if not asked.skip_damaged and predictions.files != tuple(listing.files):
+            raise UsageError(f"{path} and {listing.root} are not about the same files", "Test all on the same images.")
     chosen = choose(asked.backend)
     precision = precision_of(chosen, asked.precision or "fp32")
     workers = [_worker(path, bundle, chosen, precision, asked) for path, bundle in bundles]

@@ -16,8 +16,8 @@ Pooling: TypeAlias = Literal["windows", "global"]
 """windows: average pooling as large as the map in training (7x7), with stride 1, and scores at every position. global: the
 average of the whole map, and one score."""
 
-HALVINGS = 32
-"""An ImageNet net's last map is so many times smaller than its input."""
+STRIDE = 32
+"""Pixels of the input to one of the last map, of every ImageNet net."""
 
 
 def dense_head(network: nn.Module, maps: Tensor, pooling: Pooling) -> Tensor:
@@ -28,7 +28,7 @@ def dense_head(network: nn.Module, maps: Tensor, pooling: Pooling) -> Tensor:
     if isinstance(network, Vgg):
         return _vgg(network, maps, pooling)
     assert isinstance(network, ResNet), type(network)
-    size = max(1, network.spec.input_size // HALVINGS)
+    size = -(-network.spec.input_size // STRIDE)  # strides round up
     if pooling == "windows":
         pooled = F.avg_pool2d(maps, (min(size, maps.shape[2]), min(size, maps.shape[3])), 1)
     else:
@@ -37,7 +37,15 @@ def dense_head(network: nn.Module, maps: Tensor, pooling: Pooling) -> Tensor:
 
 
 def _vgg(network: Vgg, maps: Tensor, pooling: Pooling) -> Tensor:
-    """The first fc layer is a 7x7 convolution, the others 1x1. For "global" the map is averaged to 7x7, not to one value."""
+    """The first fc layer is a 7x7 convolution, the others 1x1. For "global" the map is averaged to 7x7, not to one value.
+
+    So is every window where training's map was of another size.
+    """
+    size = network.spec.input_size // STRIDE  # pooling rounds down
+    if pooling == "windows" and size != VGG_MAP and min(maps.shape[2:]) >= size:
+        windows = maps.unfold(2, size, 1).unfold(3, size, 1).permute(0, 2, 3, 1, 4, 5)  # [N, H', W', C, size, size]
+        logits: Tensor = network.classifier(F.adaptive_avg_pool2d(windows.flatten(0, 2), VGG_MAP).flatten(1))
+        return logits.reshape(*windows.shape[:3], -1).permute(0, 3, 1, 2)
     if pooling == "global" or min(maps.shape[2:]) < VGG_MAP:
         maps = F.adaptive_avg_pool2d(maps, VGG_MAP)
     x, side = maps, VGG_MAP

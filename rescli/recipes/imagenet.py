@@ -124,7 +124,7 @@ class ImageNetRecipe(Recipe):
             stride_in=net.stride_in if net else None,
             padding=net.padding if net else None,
             pool=net.stem.pool if net else None,
-            shortest=self.shortest or in_proportion(SHORTER, self.size),
+            shortest=in_proportion(SHORTER, self.size) if self.shortest is None else self.shortest,
             longest=(self.longest or in_proportion(LONGEST, self.size)) if self.augment else None,
             colour=(self.augment if self.colour is None else self.colour) if self.augment else None,
             patience=rule.patience if rule else None,
@@ -143,7 +143,7 @@ def in_proportion(side: int, size: int) -> int:
 
 def _check_numbers(recipe: ImageNetRecipe) -> None:
     require(recipe, 32 <= recipe.size <= 1024, "size", "must be between 32 and 1024 pixels")
-    shortest = recipe.shortest or in_proportion(SHORTER, recipe.size)
+    shortest = in_proportion(SHORTER, recipe.size) if recipe.shortest is None else recipe.shortest
     require(recipe, recipe.size <= shortest <= 4096, "shortest", f"must be between {recipe.size} and 4096 pixels")
     if recipe.longest is not None:
         require(recipe, shortest <= recipe.longest <= 4096, "longest", f"must be between {shortest} and 4096 pixels")

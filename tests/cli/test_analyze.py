@@ -209,3 +209,17 @@ def test_what_measuring_alone_needs_has_no_effect_without_it(rescli: Rescli, run
     refused = rescli(*line, "--images", "5", "--threads", "1")
     assert (refused.code, "--images and --threads: no effect with --no-measure" in refused.err) == (2, True)
     assert rescli(*line).code == 0
+
+
+def test_weights_of_a_run_are_tested_on_the_data_set_of_that_run(
+    rescli: Rescli, finished: Path, tmp_path: Path
+) -> None:
+    net = tmp_path / "net.h5"
+    assert rescli("build", "--weights", finished, "--out", net).code == 0
+    found = rescli("eval", net, "--threads", "1", "--json")
+    assert found.code == 0, found.err
+    assert found.document["dataset"] == "synthetic"
+    other = rescli("eval", net, "--data", "cifar10")
+    assert (other.code, "was trained on synthetic, not cifar10" in other.err) == (2, True)
+    refused = rescli("eval", net, "--predictions", tmp_path / "scores.h5")
+    assert (refused.code, refused.out, "--predictions has no effect" in refused.err) == (2, "", True)

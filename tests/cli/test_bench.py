@@ -51,3 +51,9 @@ def test_memory_and_limits_are_reported(rescli: Rescli) -> None:
         16384 * 3 + 8192 * 2 + 4096 * 2 + 10
     )  # by hand: the convolutions' outputs
     assert 0 < net["share_of_bandwidth"] < 1
+
+
+@pytest.mark.parametrize("what", ["train", "data"])
+def test_a_batch_of_more_images_than_there_are(what: str, rescli: Rescli) -> None:
+    refused = rescli("bench", what, "--dataset", "synthetic", "--batch-size", "20000")
+    assert (refused.code, "a batch of 20,000 images, of 10,000" in refused.err) == (2, True)

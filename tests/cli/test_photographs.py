@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import warnings
 from pathlib import Path
 
@@ -233,3 +234,12 @@ def test_compiled_blocks_give_the_same_scores(
         assert "cannot be compiled" not in done.err
         found.append(read_predictions(out).scores)
     np.testing.assert_allclose(found[1], found[0], rtol=1e-4, atol=1e-5)
+
+
+def test_a_class_called_as_the_folder(rescli: Rescli, photographs: Path, tmp_path: Path) -> None:
+    cats = tmp_path / "cats"
+    for name in ("cats", "dogs"):
+        (cats / name).mkdir(parents=True)
+        shutil.copy(next((photographs / "val").rglob("*.JPEG")), cats / name / "1.JPEG")
+    (split,) = rescli("data", "verify", "imagenet", "--data", cats, "--json").document["splits"]
+    assert (split["name"], split["classes"], split["images"]) == ("cats", 2, 2)

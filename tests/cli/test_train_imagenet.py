@@ -234,3 +234,39 @@ def test_each_kind_of_run_goes_on_with_its_own_command(rescli: Rescli, runs: Pat
     assert (cifar_by_imagenet.code, "rescli train cifar" in cifar_by_imagenet.err) == (2, True)
     changed = rescli("train", "imagenet", "--out", runs / "r18.h5", "--model", "resnet34", "--resume")
     assert (changed.code, "model was resnet18, now resnet34" in changed.err) == (2, True)
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--model", "VGG-16", "--compile"), "--compile is for blocks, and VGG nets have none"),
+        (("--shortest", "0"), "shortest = 0: must be between"),
+    ],
+)
+def test_values_are_looked_at_however_they_are_spelled(words: tuple[str, ...], said: str, rescli: Rescli) -> None:
+    refused = rescli("train", "imagenet", *words, "--print-config")
+    assert refused.code == 2
+    assert said in refused.err
+
+
+def test_members_that_do_not_fit_are_refused_before_anything_is_computed(
+    rescli: Rescli,
+    photographs: Path,
+    runs: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    saved, data, net = tmp_path / "saved.h5", ("--data", photographs), runs / "p18.h5"
+    assert rescli("eval", runs / "r18.h5", *data, "--predictions", saved).code == 0
+
+    def never(*_: object) -> None:
+        raise AssertionError("images were decoded")
+
+    monkeypatch.setattr("rescli.engine.trial._decoded", never)
+    other = rescli("eval", "ensemble", saved, net, *data, "--average", "logits")
+    assert (other.code, "has softmax scores" in other.err) == (2, True)
+    elsewhere = tmp_path / "elsewhere"
+    shutil.copytree(photographs, elsewhere)
+    next((elsewhere / "val").rglob("*.JPEG")).unlink()
+    fewer = rescli("eval", "ensemble", saved, net, "--data", elsewhere)
+    assert (fewer.code, "not about the same files" in fewer.err) == (2, True)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -102,3 +104,41 @@ def test_lists_of_classes(tmp_path: Path) -> None:
     path.write_text("")
     with pytest.raises(DataError, match="names no classes"):
         read_classes(path)
+
+
+def test_what_is_hidden_is_no_class(tmp_path: Path) -> None:
+    val = tmp_path / "val"
+    touch(
+        val / ".ipynb_checkpoints" / "x.png", val / "a" / "1.png", val / "a" / ".thumbs" / "1.png", val / "b" / "2.png"
+    )
+    found = list_images(tmp_path, "val")
+    assert (found.classes, found.files) == (("a", "b"), ("a/1.png", "b/2.png"))
+
+
+def test_a_class_that_cannot_be_listed_is_not_left_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The labels of all classes behind it would be others."""
+    touch(tmp_path / "val" / "a" / "1.png", tmp_path / "val" / "b" / "2.png")
+    scandir = os.scandir
+
+    def refused(path: Path) -> Any:
+        if Path(path).name == "a":
+            raise PermissionError(13, "Permission denied")
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", refused)
+    with pytest.raises(DataError, match="cannot be listed: Permission denied"):
+        list_images(tmp_path, "val")
+
+
+def test_digits_may_be_numbers_or_names(tmp_path: Path) -> None:
+    """Twelve folders called 0 to 11 are sorted 0, 1, 10, 11, 2, ...: 10 is class 2 by its name."""
+    touch(tmp_path / "val" / "x.jpg")
+    truth = tmp_path / "val.txt"
+    classes = tuple(sorted(str(number) for number in range(12)))
+    truth.write_text("x.jpg 10\n")
+    with pytest.raises(DataError, match="10 may be the number of a class, or the name of class 2"):
+        list_images(tmp_path, "val", truth=truth, classes=classes)
+    truth.write_text("x.jpg 1\n")
+    assert list_images(tmp_path, "val", truth=truth, classes=classes).labels.tolist() == [1], "both mean the same"
+    truth.write_text("x.jpg \u00b2\n", encoding="utf-8")
+    assert list_images(tmp_path, "val", truth=truth).classes == ("\u00b2",), "a digit, but no number"

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from rescli.data.locate import cache, find
+from rescli.data.locate import cache, find, photographs, training_photographs
 from rescli.errors import DataError, UsageError
 from tests.data.conftest import FOLDER
 
@@ -85,3 +85,19 @@ def test_names_without_files(name: str) -> None:
 def test_a_path_that_cannot_be_looked_at(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="--data"):
         find("cifar10", tmp_path / ("x" * 5000))
+
+
+def test_the_variable_may_begin_with_the_home_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "data" / "imagenet").mkdir(parents=True)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("RESCLI_DATA", "~/data")
+    assert photographs() == tmp_path / "data" / "imagenet"
+
+
+def test_a_folder_that_may_not_be_entered_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(_: Path) -> bool:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "exists", refused)
+    with pytest.raises(DataError, match="cannot be looked at: Permission denied"):
+        training_photographs(tmp_path / "private" / "imagenet")

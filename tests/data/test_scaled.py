@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from rescli.data.decode import opened
+from rescli.data.decode import decode, opened
 from rescli.data.order import Order
 from rescli.data.scaled import (
     COLOUR_STD,
@@ -21,6 +21,7 @@ from rescli.data.scaled import (
     scaled_plan,
     training_view,
 )
+from rescli.errors import DataError
 
 PLAN = scaled_plan(Order(200_000, 7), 3)
 
@@ -112,3 +113,20 @@ def test_a_view_without_augmentation_is_the_center(tmp_path: Path) -> None:
     found = training_view(opened(path), 256, int(still.down[0]), int(still.across[0]), False, 224)
     left = (300 - 224) // 2
     assert np.array_equal(found, np.asarray(Image.open(path))[16:240, left : left + 224])
+
+
+@pytest.mark.parametrize("suffix", ["png", "tif"])
+def test_grey_of_16_bits_is_not_white(tmp_path: Path, suffix: str) -> None:
+    ramp = np.arange(0, 65536, 16, dtype=np.uint16).reshape(64, 64)
+    path = tmp_path / f"ramp.{suffix}"
+    Image.fromarray(ramp).save(path)
+    whole = np.asarray(decode(opened(path)))
+    assert np.array_equal(whole, np.repeat((ramp >> 8).astype(np.uint8)[..., None], 3, axis=2))
+    view = training_view(opened(path), 64, 0, 0, False, 64)
+    assert np.array_equal(view, whole)
+
+
+def test_floating_point_has_no_white(tmp_path: Path) -> None:
+    Image.fromarray(np.ones((8, 8), np.float32)).save(tmp_path / "x.tif")
+    with pytest.raises(DataError, match=r"x\.tif: cannot be decoded: its pixels are floating-point"):
+        decode(opened(tmp_path / "x.tif"))

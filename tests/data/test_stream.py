@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from rescli.backends.team import Team
 from rescli.data.listing import Photographs, list_images
 from rescli.data.order import Order
 from rescli.data.scaled import Augmentation, scaled_plan
@@ -81,3 +82,9 @@ def test_no_thread_stays_behind(listing: Photographs) -> None:
     before = threading.active_count()
     taken(listing, 2, workers=3)
     assert threading.active_count() == before
+
+
+def test_a_short_batch_may_give_the_last_process_more_than_a_whole_one(listing: Photographs) -> None:
+    """Of 4 images three processes take 2, 2 and 0; of the last 3 they take one each."""
+    pieces = [taken(listing, 3, share=Team(rank, 3).share) for rank in range(3)]
+    assert [[len(batch[1]) for batch in piece] for piece in pieces] == [[2, 2, 1], [2, 2, 1], [0, 0, 1]]

@@ -30,6 +30,24 @@ def test_at_the_size_of_training_it_is_the_ordinary_network(name: str, pooling: 
     torch.testing.assert_close(scores[:, :, 0, 0], net(x), rtol=1e-5, atol=1e-5)
 
 
+@pytest.mark.parametrize("size", [64, 112, 240])
+@pytest.mark.parametrize("name", ["resnet18", "resnet50", "vgg16"])
+@torch.no_grad()
+def test_so_it_is_for_nets_of_other_inputs(name: str, size: int) -> None:
+    """Whose last map is size / 32, rounded up (VGG: down, and stretched to 7x7)."""
+    torch.manual_seed(0)
+    net = build(network(name, classes=10, input_size=size))
+    if not name.startswith("vgg"):
+        randomized(net)
+    net.eval()
+    x = torch.randn(1, 3, size, size)
+    scores = dense_head(net, net.features(x), "windows")
+    assert scores.shape == (1, 10, 1, 1)
+    torch.testing.assert_close(scores[:, :, 0, 0], net(x), rtol=1e-4, atol=1e-4)
+    wider = dense_head(net, net.features(torch.randn(1, 3, size + 32, size)), "windows")
+    assert wider.shape == (1, 10, 2, 1)
+
+
 @torch.no_grad()
 def test_windows_are_the_classifier_at_every_position() -> None:
     net = net_of("resnet18")

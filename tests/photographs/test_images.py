@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from pathlib import Path
 
@@ -135,3 +136,61 @@ def test_validation_images_in_no_folders_have_their_classes_in_a_file(
         trained(little(iterations=2, precise_bn=0), data=flat, truth=tmp_path / "truth.txt", observer=StopsTraining(1))
     _, record = trained(little(iterations=2, precise_bn=0), resume=True, data=None)
     assert same(sorted_in, record) == [], "the run knows the file"
+
+
+def test_a_name_that_is_no_text(trained: Train, photographs: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "copy"
+    shutil.copytree(photographs, copy)
+    first = copy / "train" / "n00" / "0.JPEG"
+    first.rename(first.with_name(os.fsdecode(b"caf\xe9.JPEG")))
+    with pytest.raises(StoppedEarly):
+        trained(little(), data=copy, observer=StopsTraining(3))
+    outcome, record = trained(little(), resume=True, data=None)
+    assert outcome.status == "finished"
+    assert record.inputs["classes"].tolist() == [b"n00", b"n01", b"n02"]
+
+
+def test_a_split_of_which_nothing_can_be_decoded(trained: Train, photographs: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "copy"
+    shutil.copytree(photographs, copy)
+    for path in (copy / "val").rglob("*.JPEG"):
+        path.write_bytes(b"version https://git-lfs.github.com/spec/v1")
+    with pytest.raises(DataError, match="no image of val can be decoded"):
+        trained(little(), data=copy, skip_damaged=True)
+    assert not (tmp_path / "run.h5").exists()
+
+
+def test_the_last_batch_is_that_of_the_images_that_are_left(trained: Train, photographs: Path, tmp_path: Path) -> None:
+    """Of 25 images one is damaged: 24 are three whole batches, and BN never sees an image alone."""
+    copy = tmp_path / "copy"
+    shutil.copytree(photographs, copy)
+    for number in range(4):
+        shutil.copy(copy / "train" / "n00" / "0.JPEG", copy / "train" / "n00" / f"more{number}.JPEG")
+    (copy / "train" / "n01" / "0.JPEG").write_bytes(b"no image")
+    notes = Notes()
+    with pytest.raises(StoppedEarly):
+        trained(little(), data=copy, skip_damaged=True, observer=StopsTraining(3))
+    outcome, _ = trained(little(), resume=True, data=None, observer=notes)
+    assert outcome.status == "finished"
+    with pytest.raises(UsageError, match="the last batch of an epoch has 1 of 25"):
+        trained(little(), name="other.h5", data=copy)
+
+
+def test_the_count_of_the_mean_image_ends_where_an_image_is_damaged(
+    trained: Train, photographs: Path, tmp_path: Path
+) -> None:
+    """Else the bar stays on the terminal, and hides its cursor."""
+    copy, said = tmp_path / "copy", list[str]()
+    shutil.copytree(photographs, copy)
+    (copy / "train" / "n01" / "0.JPEG").write_bytes(b"no image")
+
+    class Counts(Notes):
+        def begin(self, iteration: int, iterations: int, batch: int) -> None:
+            said.append("begin")
+
+        def end(self) -> None:
+            said.append("end")
+
+    with pytest.raises(DataError, match="cannot be decoded"):
+        trained(little(), data=copy, observer=Counts())
+    assert said == ["begin", "end"]

@@ -14,6 +14,7 @@ from rescli.commands import layers
 from rescli.commands.options import Decay, MomentumForm, Precision, option
 from rescli.engine.request import Outcome, Request
 from rescli.errors import UsageError
+from rescli.models.spec import VggSpec
 from rescli.recipes.imagenet import ImageNetRecipe
 from rescli.recipes.recipe import Recipe
 
@@ -81,7 +82,7 @@ def check_effect(request: Request, *, print_config: bool, dry_run: bool, devices
         raise UsageError("--checkpoint-every nan is no number of seconds", "inf writes a checkpoint at the end only.")
     if print_config and devices > 1:
         raise UsageError("--print-config settles the recipe of one process", "Leave --devices out.")
-    vgg = isinstance(request.recipe, ImageNetRecipe) and request.recipe.model.startswith("vgg")
+    vgg = isinstance(request.recipe, ImageNetRecipe) and isinstance(request.recipe.spec(classes=1000), VggSpec)
     if vgg and (request.checkpoint_activations or request.compile):
         name = "--compile" if request.compile else "--checkpoint-activations"
         raise UsageError(f"{name} is for blocks, and VGG nets have none", "Leave it out.")
