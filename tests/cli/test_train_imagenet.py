@@ -251,7 +251,7 @@ def test_values_are_looked_at_however_they_are_spelled(words: tuple[str, ...], s
 
 def test_members_that_do_not_fit_are_refused_before_anything_is_computed(
     rescli: Rescli,
-    photographs: Path,
+    photographs: Path,  # noqa: F811
     runs: Path,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
