@@ -45,7 +45,9 @@ def check_last_batch(images: int, recipe: ImageNetRecipe, team: Team, parts: int
     last = images % recipe.batch_size or recipe.batch_size
     shares = [Team(rank, team.size).share(last)[1] for rank in range(team.size)]
     groups = max(1, recipe.bn_groups // team.size)
-    smallest = min(min(_chunks(share, groups)) for share in shares) if min(shares) else 0
+    cut = [part for share in shares if share for part in _chunks(share, parts)]
+    seen = [some for part in cut for some in _chunks(part, max(1, groups // parts))]
+    smallest = min(seen) if min(shares) else 0
     least = 2 if recipe.bn_images is not None and recipe.size <= STRIDE else 1
     if smallest < least:
         raise UsageError(

@@ -213,6 +213,10 @@ def test_parts_of_last_batches(images: int, batch: int, bn_images: int, size: in
     else:
         with pytest.raises(UsageError, match="BN would see 1"):
             check_last_batch(images, recipe, Team(), 1)
+    four = little(batch_size=16, bn_images=4).resolved()  # of six images: 2, 2, 2; in two parts 3, 3, and so 2, 1, 2, 1
+    check_last_batch(22, four, Team(), 1)
+    with pytest.raises(UsageError, match="BN would see 1"):
+        check_last_batch(22, four, Team(), 2)
     with pytest.raises(UsageError, match="BN would see 0"):
         check_last_batch(25, little(batch_size=12, size=64).resolved(), Team(0, 2), 1)
 
