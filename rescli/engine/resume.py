@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -83,10 +82,9 @@ def _changes(request: Request, stored: Recipe, *, finished: bool) -> dict[str, t
 
 def _named(model: str) -> dict[str, Any]:
     """What a name of an ImageNet net says, as stores say it: `ResNet-34` is resnet34, `resnet34-b` that with option B."""
-    said, usual = ImageNetRecipe(model=model).resolved(), None
-    with suppress(UsageError):
-        usual = ImageNetRecipe(model=said.model).resolved()
-    forks = [name for name in ("shortcut", "stride_in") if usual and getattr(said, name) != getattr(usual, name)]
+    said = ImageNetRecipe(model=model).resolved()
+    usual = ImageNetRecipe(model=said.model).resolved()
+    forks = [name for name in ("shortcut", "stride_in") if getattr(said, name) != getattr(usual, name)]
     return {"model": said.model, **{name: getattr(said, name) for name in forks}}
 
 

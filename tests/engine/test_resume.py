@@ -20,17 +20,14 @@ from rescli.data.dataset import Dataset, Images
 from rescli.engine.fit import Diverged
 from rescli.engine.observer import Silent
 from rescli.engine.request import Request
-from rescli.engine.resume import _changes, resumed
-from rescli.engine.together import train_together
+from rescli.engine.resume import resumed
 from rescli.engine.train import train
 from rescli.errors import BackendError, DataError, Interrupted, StoppedEarly, StoreError, UsageError
 from rescli.recipes.cifar import CifarRecipe
-from rescli.recipes.imagenet import ImageNetRecipe
 from rescli.store.listing import list_runs
 from rescli.store.reader import read_run
 from rescli.store.writer import write_run
 from tests.engine.conftest import Train, small
-from tests.store.samples import sample
 
 
 class Stops(Silent):
@@ -390,56 +387,3 @@ def test_ctrl_c_twice_leaves_at_once_whatever_came_between(trained: Train) -> No
 
     with pytest.raises(KeyboardInterrupt):
         trained(small(), observer=Impatient())
-
-
-@pytest.mark.parametrize(
-    ("trained_as", "name", "same"),
-    [
-        ("resnet34", "ResNet-34", True),
-        ("resnet34-b", "resnet34-b", True),
-        ("resnet34-b", "ResNet-34", True),  # the option was given by itself then, and is not given now
-        ("resnet50-v1.5", "resnet50-v1.5", True),
-        ("vgg16", "VGG-16", True),
-        ("resnet34", "resnet34-b", False),
-        ("resnet34", "resnet18", False),
-    ],
-)
-def test_a_net_is_the_same_by_any_of_its_names(trained_as: str, name: str, same: bool) -> None:
-    stored = ImageNetRecipe(model=trained_as, precision="fp32").resolved()
-    request = Request(recipe=ImageNetRecipe(model=name), path=Path("run.h5"), given={"model": name})
-    assert (_changes(request, stored, finished=False) == {}) == same
-
-
-def test_a_pack_knows_its_classes_by_itself(tmp_path: Path) -> None:
-    """Where a run was begun with --truth, its own pack is taken without."""
-    recipe = ImageNetRecipe(model="resnet18", precision="fp32").resolved()
-    sessions = [{"backend": "cpu", "data": str(tmp_path), "truth": str(tmp_path / "val.txt")}]
-    record = replace(sample(), recipe=recipe.to_dict(), sessions=sessions)
-    pack = tmp_path / "images.h5"
-    pack.write_bytes(b"")
-    for data, truth in ((None, tmp_path / "val.txt"), (pack, None)):
-        assert resumed(Request(recipe=recipe, path=tmp_path / "run.h5", data=data), record).truth == truth
-
-
-def test_a_signal_is_what_ends_seeds_of_which_one_has_diverged(
-    few_images: Dataset, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    """The others have checkpoints and can go on: that is what the batch queue is to know."""
-
-    class Stops(Silent):
-        def step(self, iteration: int) -> None:
-            if iteration == 6:
-                os.kill(os.getpid(), signal.SIGTERM)
-
-    requests = [
-        Request(
-            recipe=small(seed=seed, learning_rate=1e-3 if seed == 0 else 1e30),
-            path=tmp_path / f"{seed}.h5",
-            threads=1,
-            backend="cpu",
-        )
-        for seed in range(2)
-    ]
-    with pytest.raises(StoppedEarly):
-        train_together(requests, Stops())
-    assert [read_run(request.path).status for request in requests] == ["stopped", "diverged"]

@@ -22,17 +22,14 @@ from rescli.reproduce.children import Child
 from rescli.reproduce.conduct import Order, conduct
 from rescli.reproduce.element import Element
 from rescli.reproduce.elements import element
-from rescli.reproduce.gather import gather
 from rescli.reproduce.measuring import Layers
 from rescli.reproduce.places import Place
 from rescli.reproduce.plan import Planned, plan
-from rescli.reproduce.results import result
 from rescli.reproduce.runner import Runner
 from rescli.reproduce.settings import Settings
 from rescli.reproduce.study import State, state_of
 from rescli.store import owner
 from rescli.store.writer import write_run
-from tests.analysis.runs import a_run
 from tests.cli.conftest import Rescli
 from tests.cli.processes import PATIENCE
 from tests.reproduce.conftest import Trainer
@@ -151,30 +148,6 @@ def test_runs_in_another_precision_are_said_not_to_be_compared(
     write_run(tmp_path / "synthetic-plain32-64-seed0.h5", a_record(recipe, 64, "finished"))
     done = rescli("reproduce", "fig6-left", "--out", tmp_path)
     assert "plain-32, seed 0: not compared, computed in bf16 and the others in fp32" in done.out
-
-
-def test_runs_of_the_rarer_precision_have_no_vote(tmp_path: Path) -> None:
-    """Nor has one of two as frequent ones: the paper's has it then."""
-    for precision, errors in (("fp32", (9.4, 10.0, 12.5)), ("bf16", (9.5, 9.1))):
-        for depth, error in zip((20, 32, 56), errors, strict=False):
-            a_run(
-                tmp_path / f"{depth}{precision}.h5",
-                depth=depth,
-                plain=True,
-                error=error,
-                train_error=error,
-                precision=precision,
-            )
-    found = result(element("fig6-left"), gather([tmp_path])[0], Layers(), ())
-    assert [one.answer for one in found.verdicts[:2]] == ["yes", "yes"]
-    assert [line for line in found.lacking if "not compared" in line] == [
-        f"plain-{depth}, seed 0: not compared, computed in bf16 and the others in fp32" for depth in (20, 32)
-    ]
-    (tmp_path / "56fp32.h5").unlink()
-    assert [one.answer for one in result(element("fig6-left"), gather([tmp_path])[0], Layers(), ()).verdicts[:2]] == [
-        "yes",
-        "yes",
-    ]
 
 
 def test_a_run_that_is_killed_has_failed_with_the_signal_named(
@@ -404,9 +377,3 @@ def test_a_log_that_was_taken_away_says_nothing(tmp_path: Path) -> None:
     with subprocess.Popen(["true"]) as process:
         child = Child(run=run, place=Place(), process=process, began=0.0, start=0)
     assert child.last_words() == ""
-
-
-def test_a_warm_up_that_has_ended_needs_no_finished_run(tmp_path: Path) -> None:
-    a_run(tmp_path / "resnet110-seed0.h5", depth=110, done=6400, warmup_ended=400)
-    found = result(element("warmup"), gather([tmp_path])[0], Layers(), ())
-    assert found.verdicts[0].answer == "yes"

@@ -1,0 +1,42 @@
+"""What a resumed request takes from the store: nets by any of their names, and where images and classes were."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from rescli.engine.request import Request
+from rescli.engine.resume import _changes, resumed
+from rescli.recipes.imagenet import ImageNetRecipe
+from tests.store.samples import sample
+
+
+@pytest.mark.parametrize(
+    ("trained_as", "name", "same"),
+    [
+        ("resnet34", "ResNet-34", True),
+        ("resnet34-b", "resnet34-b", True),
+        ("resnet34-b", "ResNet-34", True),  # the option was given by itself then, and is not given now
+        ("resnet50-v1.5", "resnet50-v1.5", True),
+        ("vgg16", "VGG-16", True),
+        ("resnet34", "resnet34-b", False),
+        ("resnet34", "resnet18", False),
+    ],
+)
+def test_a_net_is_the_same_by_any_of_its_names(trained_as: str, name: str, same: bool) -> None:
+    stored = ImageNetRecipe(model=trained_as, precision="fp32").resolved()
+    request = Request(recipe=ImageNetRecipe(model=name), path=Path("run.h5"), given={"model": name})
+    assert (_changes(request, stored, finished=False) == {}) == same
+
+
+def test_a_pack_knows_its_classes_by_itself(tmp_path: Path) -> None:
+    """Where a run was begun with --truth, its own pack is taken without."""
+    recipe = ImageNetRecipe(model="resnet18", precision="fp32").resolved()
+    sessions = [{"backend": "cpu", "data": str(tmp_path), "truth": str(tmp_path / "val.txt")}]
+    record = replace(sample(), recipe=recipe.to_dict(), sessions=sessions)
+    pack = tmp_path / "images.h5"
+    pack.write_bytes(b"")
+    for data, truth in ((None, tmp_path / "val.txt"), (pack, None)):
+        assert resumed(Request(recipe=recipe, path=tmp_path / "run.h5", data=data), record).truth == truth
