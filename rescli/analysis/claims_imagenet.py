@@ -8,7 +8,7 @@ from typing import TypeAlias
 from rescli.analysis.evidence import Evidence
 from rescli.analysis.kinds import images_of
 from rescli.analysis.measures import TESTS, Net, nets_by
-from rescli.analysis.verdict import Verdict, answer
+from rescli.analysis.verdict import Verdict, answer, points
 from rescli.models.names import title
 from rescli.store.tested import Tested
 
@@ -129,7 +129,8 @@ def _verdict(
         for a, b in _pairs(nets_by(found, measure), choose):
             pairs.setdefault((title(a.entry.spec), title(b.entry.spec), a.entry.beyond_depth), []).append((a, b))
         for a, b in (both for pair, several in pairs.items() if pair not in seen for both in several):
-            held.append(b.error > a.error if worse else b.error < a.error)
+            more = points(a.error, b.error)
+            held.append(more > 0 if worse else more < 0)
             numbers.append(f"{measure}: {_words(a, b)}")
             caveats.update((*a.caveats, *b.caveats))
         seen |= set(pairs)

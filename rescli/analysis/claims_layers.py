@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from statistics import fmean
 
 from rescli.analysis.gradients import VANISHED, Gradients
 from rescli.analysis.responses import Responses
 from rescli.analysis.run import Run
-from rescli.analysis.verdict import Verdict, answer
+from rescli.analysis.verdict import Verdict, answer, counted, points
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -37,8 +38,28 @@ class _Net:
     def shortcut(self) -> str | None:
         return None if self.run is None else self.run.recipe.shortcut
 
+    @property
+    def layers(self) -> int:
+        return len(self.found.layers)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class _Seeds:
+    """Nets that differ in the seed alone."""
+
+    nets: Sequence[_Net]
+
+    @property
+    def first(self) -> _Net:
+        return self.nets[0]
+
+    @property
+    def median(self) -> float:
+        """The mean of their medians."""
+        return fmean(one.found.median for one in self.nets)
+
     def __str__(self) -> str:
-        return f"{self.found.label} {self.found.median:.3f}"
+        return f"{self.first.found.label} {self.median:.3f}"
 
 
 def layer_claims(
@@ -50,44 +71,53 @@ def layer_claims(
     """
     by_path = {str(run.path): run for run in runs}
     nets = [_Net(found=one, run=by_path.get(one.what)) for one in responses if not one.label.endswith("initialization")]
-    return [_smaller_than_plain(nets), _smaller_with_depth(nets), _no_vanishing(gradients, by_path)]
+    seeds = _by_seeds(nets)
+    return [_smaller_than_plain(seeds), _smaller_with_depth(seeds), _no_vanishing(gradients, by_path)]
 
 
-def _smaller_than_plain(nets: Sequence[_Net]) -> Verdict:
+def _by_seeds(nets: Iterable[_Net]) -> list[_Seeds]:
+    """Shallow to deep."""
+    found: dict[object, list[_Net]] = {}
+    for one in sorted(nets, key=lambda one: one.layers):
+        found.setdefault((one.training, one.shortcut, one.found.label, one.layers), []).append(one)
+    return [_Seeds(nets=these) for these in found.values()]
+
+
+def _smaller_than_plain(nets: Sequence[_Seeds]) -> Verdict:
     pairs = [
         (plain, residual)
         for residual in nets
         for plain in nets
-        if plain.plain
-        and residual.residual
-        and (plain.training, len(plain.found.layers)) == (residual.training, len(residual.found.layers))
+        if plain.first.plain
+        and residual.first.residual
+        and (plain.first.training, plain.first.layers) == (residual.first.training, residual.first.layers)
     ]
     return _medians("residual nets have smaller responses than their plain counterparts", pairs)
 
 
-def _smaller_with_depth(nets: Sequence[_Net]) -> Verdict:
-    families: dict[object, list[_Net]] = {}
-    for one in sorted(nets, key=lambda one: len(one.found.layers)):
-        if one.residual:
-            families.setdefault((one.training, one.shortcut), []).append(one)
+def _smaller_with_depth(nets: Sequence[_Seeds]) -> Verdict:
+    families: dict[object, list[_Seeds]] = {}
+    for one in nets:
+        if one.first.residual:
+            families.setdefault((one.first.training, one.first.shortcut), []).append(one)
     pairs = [
         (shallow, deep)
         for family in families.values()
         for shallow, deep in pairwise(family)
-        if len(shallow.found.layers) < len(deep.found.layers)
+        if shallow.first.layers < deep.first.layers
     ]
     return _medians("the deeper a residual net, the smaller the responses of its layers", pairs)
 
 
-def _medians(claim: str, pairs: Sequence[tuple[_Net, _Net]]) -> Verdict:
+def _medians(claim: str, pairs: Sequence[tuple[_Seeds, _Seeds]]) -> Verdict:
     """Of each pair the second one is claimed to have the smaller responses."""
-    pairs = sorted(pairs, key=lambda pair: [len(one.found.layers) for one in pair])
+    pairs = sorted(pairs, key=lambda pair: [one.first.layers for one in pair])
     return Verdict(
         claim=claim,
         where="Fig. 7",
-        answer=answer([b.found.median < a.found.median for a, b in pairs]),
-        numbers=tuple(f"median std: {a}, {b} (n = 1)" for a, b in pairs),
-        caveats=_marks(one.run for pair in pairs for one in pair),
+        answer=answer([points(a.median, b.median) < 0 for a, b in pairs]),
+        numbers=tuple(f"median std: {a}, {b} ({counted(len(a.nets), len(b.nets))})" for a, b in pairs),
+        caveats=_marks(net.run for pair in pairs for one in pair for net in one.nets),
     )
 
 

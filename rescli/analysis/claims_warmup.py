@@ -9,7 +9,7 @@ from rescli.analysis.degradation import caveats
 from rescli.analysis.groups import Group, group
 from rescli.analysis.recipes import experiment
 from rescli.analysis.run import Run
-from rescli.analysis.verdict import Verdict, answer
+from rescli.analysis.verdict import Verdict, answer, points
 from rescli.recipes.cifar import PAPER_ITERATIONS, CifarRecipe
 
 ABOUT = 400
@@ -66,9 +66,10 @@ def _without(runs: Iterable[Run]) -> Verdict:
     for warm, cold in pairs:
         assert warm.error is not None
         assert cold.error is not None
-        held.append(abs(cold.error - warm.error) <= SIMILAR)
+        more = points(warm.error, cold.error)
+        held.append(abs(more) <= SIMILAR)
         numbers.append(
-            f"with {warm.error:.2f} %, without {cold.error:.2f} % ({cold.error - warm.error:+.2f} points, "
+            f"with {warm.error:.2f} %, without {cold.error:.2f} % ({more:+.2f} points, "
             f"n = {len(warm.runs)} and {len(cold.runs)})"
         )
     return Verdict(

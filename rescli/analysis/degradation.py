@@ -12,7 +12,7 @@ from rescli.analysis.evidence import Evidence, of_run
 from rescli.analysis.groups import Group, group
 from rescli.analysis.run import Run
 from rescli.analysis.table import TRAINING_ERROR, Footnotes, Table, spread
-from rescli.analysis.verdict import Verdict, answer
+from rescli.analysis.verdict import Verdict, answer, counted, points
 
 Errors = Callable[[Group], list[float]]
 """Those of a group's runs that are averaged."""
@@ -104,7 +104,7 @@ def _deeper(families: Sequence[Sequence[Group]], claim: str, where: str, errors:
         known = [one for one in family if errors(one)]
         for shallow, deep in pairwise(known):
             a, b = (fmean(errors(one)) for one in (shallow, deep))
-            held.append(b > a if worse else b < a)
+            held.append(points(a, b) > 0 if worse else points(a, b) < 0)
             numbers.append(in_points(shallow, deep, errors(shallow), errors(deep)))
             used += [shallow, deep]
     return Verdict(claim=claim, where=where, answer=answer(held), numbers=tuple(numbers), caveats=caveats(used))
@@ -123,7 +123,7 @@ def _plain_against_residual(families: Sequence[Sequence[Group]]) -> Verdict:
         other = by_net.get((recipe, True, depth))
         if plain or other is None or one.error is None or other.error is None:
             continue
-        held.append(one.error < other.error)
+        held.append(points(other.error, one.error) < 0)
         numbers.append(in_points(other, one, other.errors, one.errors))
         used += [one, other]
     return Verdict(
@@ -142,6 +142,6 @@ def caveats(used: Iterable[Group]) -> tuple[str, ...]:
 
 def in_points(a: Group, b: Group, of_a: Sequence[float], of_b: Sequence[float]) -> str:
     """Two nets and the means of their errors: "plain-20 9.40 %, plain-56 12.50 % (+3.10 points, n = 2)"."""
-    n = f"n = {len(of_a)}" if len(of_a) == len(of_b) else f"n = {len(of_a)} and {len(of_b)}"
-    points = f"{fmean(of_b) - fmean(of_a):+.2f} points, {n}"
-    return f"{a.first.label} {fmean(of_a):.2f} %, {b.first.label} {fmean(of_b):.2f} % ({points})"
+    mean_a, mean_b = fmean(of_a), fmean(of_b)
+    more = f"{points(mean_a, mean_b):+.2f} points, {counted(len(of_a), len(of_b))}"
+    return f"{a.first.label} {mean_a:.2f} %, {b.first.label} {mean_b:.2f} % ({more})"

@@ -32,6 +32,16 @@ class Verdict:
         }
 
 
+def points(a: float, b: float) -> float:
+    """By how many points `b` is above `a`. Means that are equal but for the rounding of their sums are a tie, never -0."""
+    return round(b - a, 6) or 0.0
+
+
+def counted(a: int, b: int) -> str:
+    """How many seeds two means are of: "n = 2", or "n = 2 and 3"."""
+    return f"n = {a}" if a == b else f"n = {a} and {b}"
+
+
 def answer(held: list[bool]) -> Answer:
     """Of several comparisons: yes if all held, no if none did."""
     if not held:

@@ -33,11 +33,19 @@ class Chapter:
         """For a heading."""
         return "; ".join(self.marks) or f"The paper's {PAPER_ITERATIONS:,} iterations"
 
+    @property
+    def study(self) -> str:
+        """A folder for it, another one for each chapter: study, study-4000."""
+        return f"study{self._suffix}"
+
     def figure(self, element: Element) -> str:
         """The file of an element's figure."""
+        return f"{element.name}{self._suffix}.svg"
+
+    @property
+    def _suffix(self) -> str:
         length = f"-{self.iterations}" if self.iterations != PAPER_ITERATIONS else ""
-        other = f"-{self.dataset}" if self.dataset != PAPER_DATASET else ""
-        return f"{element.name}{length}{other}.svg"
+        return length + (f"-{self.dataset}" if self.dataset != PAPER_DATASET else "")
 
 
 def chapters(runs: Sequence[Run], layers: Layers) -> list[Chapter]:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+import math
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from rescli.analysis.points import Point, points, weighted
 from rescli.analysis.responses import Layer as ResponseLayer
 from rescli.analysis.responses import Responses
 from rescli.analysis.run import Run
+from rescli.data.names import info
 from rescli.errors import StoreError, UsageError
 from rescli.recipes.cifar import CifarRecipe
 
@@ -29,6 +31,7 @@ SESSION = (
 """What is kept of a session: where it ran, in general. Not the host, the command line with its paths, the process."""
 CURVE = ("iteration", "error")
 RESPONSES = (*("label", "network", "dataset", "split", "images", "iteration", "precision", "statistics", "weights"),)
+NUMBERS = ("images", "iteration", "batches", "batch_size")
 GRADIENTS = (*("label", "network", "dataset", "split", "batches", "batch_size", "iteration", "precision"),)
 
 
@@ -54,21 +57,16 @@ def run_to_dict(run: Run) -> dict[str, Any]:
 def run_from_dict(values: Mapping[str, Any]) -> Run:
     """The run of `run_to_dict`'s values."""
     recipe = CifarRecipe.from_dict(values["recipe"])
+    classes = info(recipe.dataset).classes
     return Run(
         path=Path(f"{values['name']}.h5"),
         status=str(values["status"]),
         recipe=recipe,
-        spec=recipe.spec(classes=10),
+        spec=recipe.spec(classes=classes),
         iteration=int(values["iteration"]),
-        seconds=float(values["seconds"]),
-        warmup_ended=values["warmup_ended"],
-        metrics={
-            split: {
-                "iteration": np.array(columns["iteration"], np.int64),
-                "error": np.array(columns["error"], np.float64),
-            }
-            for split, columns in values["metrics"].items()
-        },
+        seconds=_finite(values["seconds"]),
+        warmup_ended=None if values["warmup_ended"] is None else int(values["warmup_ended"]),
+        metrics={split: _curve(columns) for split, columns in values["metrics"].items()},
         environment=dict(values["environment"]),
         sessions=tuple(dict(one) for one in values["sessions"]),
     )
@@ -92,7 +90,7 @@ def responses_from_dict(values: Mapping[str, Any], run: Run) -> Responses:
         ResponseLayer(point=place, mean=float(mean), std=float(std), channel_mean=none, channel_std=none)
         for place, mean, std in rows
     )
-    return Responses(what=str(run.path), layers=layers, saved=True, **{name: values[name] for name in RESPONSES})
+    return Responses(what=str(run.path), layers=layers, saved=True, **_facts(values, RESPONSES))
 
 
 def gradients_to_dict(found: Gradients) -> dict[str, Any]:
@@ -113,7 +111,7 @@ def gradients_from_dict(values: Mapping[str, Any], run: Run) -> Gradients:
         GradientLayer(point=place, weight=_norms(weight), output=_norms(output), variance=float(variance))
         for place, weight, output, variance in zip(_places(values, weighted(run.spec)), *columns, strict=True)
     )
-    return Gradients(what=str(run.path), layers=layers, **{name: values[name] for name in GRADIENTS})
+    return Gradients(what=str(run.path), layers=layers, **_facts(values, GRADIENTS))
 
 
 def dumps(document: Mapping[str, Any]) -> bytes:
@@ -122,15 +120,22 @@ def dumps(document: Mapping[str, Any]) -> bytes:
     return ("{\n" + ",\n".join(lines) + "\n}\n").encode()
 
 
+def no_number(word: str) -> float:
+    """For `json.loads(parse_constant=...)`: NaN and Infinity are no results. Raises `ValueError`."""
+    raise ValueError(f"{word} is no number")
+
+
 @contextmanager
-def reading(path: Path, what: str) -> Iterator[None]:
+def reading(path: Path, what: str, hint: str = "") -> Iterator[None]:
     """Raises `StoreError` naming the file where what is read from it in here is not `what`."""
     try:
         yield
     except OSError as error:
         raise StoreError(f"{path}: cannot be read: {error.strerror}") from error
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError, UsageError) as error:
-        raise StoreError(f"{path}: not {what}: {error}") from error
+    except KeyError as error:
+        raise StoreError(f"{path}: not {what}: it has no {error}", hint) from error
+    except (ValueError, TypeError, AttributeError, OverflowError, RecursionError, UsageError) as error:
+        raise StoreError(f"{path}: not {what}: {error}", hint) from error
 
 
 def _places(values: Mapping[str, Any], places: tuple[Point, ...]) -> tuple[Point, ...]:
@@ -139,5 +144,27 @@ def _places(values: Mapping[str, Any], places: tuple[Point, ...]) -> tuple[Point
     return places
 
 
+def _facts(values: Mapping[str, Any], names: Iterable[str]) -> dict[str, Any]:
+    """Of what was measured: numbers where there have to be numbers, words elsewhere."""
+    return {name: int(values[name]) if name in NUMBERS else str(values[name]) for name in names}
+
+
+def _curve(columns: Mapping[str, Any]) -> dict[str, npt.NDArray[Any]]:
+    iterations, errors = np.array(columns["iteration"], np.int64), _norms(columns["error"])
+    if iterations.shape != errors.shape:
+        raise ValueError("a curve needs an error for every iteration")
+    return {"iteration": iterations, "error": errors}
+
+
 def _norms(values: Any) -> npt.NDArray[np.float64]:
-    return np.array(values, np.float64)
+    found = np.array(values, np.float64)
+    if found.ndim != 1 or not np.isfinite(found).all():
+        raise ValueError("a row of finite numbers is needed")
+    return found
+
+
+def _finite(value: Any) -> float:
+    found = float(value)
+    if not math.isfinite(found):
+        raise ValueError(f"{value} is not finite")
+    return found

@@ -47,9 +47,11 @@ class Order:
 def conduct(order: Order, stop: StopSignals, tell: Callable[[str], None]) -> tuple[Ledger, list[Result]]:
     """Train what is not finished, then draw and tabulate what is. After a signal nothing is drawn.
 
-    Raises `DataError` where the images are missing, `UsageError` and `StoreError` as `record` does.
+    Raises `DataError` where something is to be trained and the images are missing, `UsageError` and `StoreError` as `record`
+    does.
     """
-    check(order.settings)
+    if any(state_of(run).word != "finished" for run in order.runs):
+        check(order.settings)
     record(order.folder, order.settings, {one.name: [run.name for run in runs] for one, runs in order.elements.items()})
     spots = places(order.jobs, order.settings.backend)
     ledger = Runner(order.runs, spots, stop, tell, wait=order.wait).carry_out()

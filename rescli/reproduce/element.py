@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
 
+from rescli.analysis.recipes import LOOKS, differences
 from rescli.models.names import label
 from rescli.profiling.cost import cost
 from rescli.recipes.cifar import CifarRecipe
@@ -20,12 +20,14 @@ WEIGHTS: tuple[Show, ...] = ("responses", "gradients")
 
 @dataclass(frozen=True, kw_only=True)
 class Net:
-    """A CIFAR net as the paper trains it. `runs`: how often the paper trained it; `warmup` False: without footnote 5's rule."""
+    """A CIFAR net as the paper trains it. `runs`: how often the paper trained it, in which nets do not differ; `warmup` False:
+    without footnote 5's rule.
+    """
 
     depth: int
     plain: bool = False
     warmup: bool | None = None
-    runs: int = 1
+    runs: int = field(default=1, compare=False)
 
     def recipe(self, **rest: Any) -> CifarRecipe:
         """The paper's recipe of this net; `rest` are other options."""
@@ -61,12 +63,27 @@ class Net:
             and recipe.warms_up == self.recipe().warms_up
         )
 
+    def beyond(self, recipe: Recipe) -> dict[str, tuple[Any, Any]]:
+        """What keeps a run of this net from being the paper's, its images and length aside: name -> (the paper's, its own)."""
+        own = {"dataset", "iterations", *differences(self.recipe().resolved())}
+        return {name: both for name, both in differences(recipe).items() if name not in own}
+
+    def strays(self, recipe: Recipe) -> dict[str, tuple[Any, Any]]:
+        """Where a run of this net is not what a study would train: name -> (the study's, its own).
+
+        Its images, length, seed and precision may be any.
+        """
+        free = {name: getattr(recipe, name) for name in ("dataset", "iterations", "seed", "precision")}
+        ours, its = self.recipe(**free).resolved().to_dict(), recipe.to_dict()
+        return {name: (ours[name], its[name]) for name in ours if name not in LOOKS and ours[name] != its[name]}
+
 
 @dataclass(frozen=True, kw_only=True)
 class Element:
     """A table, figure or statement of the paper.
 
-    A study can run it if it has `nets`. Else `commands` are what makes it, and `why` says why a study does not.
+    A study can run it if it has `nets`. Else `commands` are what makes it, `trains` names the ImageNet nets that they train
+    ("resnet34-B" with its option), and `why` says why a study does not.
     """
 
     name: str
@@ -75,6 +92,7 @@ class Element:
     nets: tuple[Net, ...] = ()
     shows: tuple[Show, ...] = ()
     claims: tuple[str, ...] = ()
+    trains: tuple[str, ...] = ()
     commands: tuple[str, ...] = ()
     why: str = ""
 
@@ -92,8 +110,3 @@ def plain(*depths: int) -> tuple[Net, ...]:
 def residual(*depths: int) -> tuple[Net, ...]:
     """Residual nets, option A."""
     return tuple(Net(depth=depth) for depth in depths)
-
-
-def nets_of(elements: Iterable[Element]) -> tuple[Net, ...]:
-    """The nets of several elements, each once."""
-    return tuple(dict.fromkeys(net for element in elements for net in element.nets))

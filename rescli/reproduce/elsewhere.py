@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+from rescli.profiling.cost import cost
+from rescli.profiling.paper import CLASSES
+from rescli.recipes.imagenet import PAPER_ITERATIONS, ImageNetRecipe
 from rescli.reproduce.element import Element
 
 NO_RUNS = "nothing is trained for it: the command answers at once"
@@ -9,12 +14,29 @@ IMAGES = "needs ILSVRC 2012 and GPUs for days: 1.28 million images; the commands
 NO_DETECTION = "detection is not part of rescli yet: the networks are, their Faster R-CNN is not"
 
 
+LONGER = "3x"
+
+
+def macs_of(net: str) -> int:
+    """Of training a net, by the name it has here: forwards once, backwards twice that, for every image."""
+    model, option, iterations = _parts(net)
+    recipe = ImageNetRecipe(model=model, shortcut=option, iterations=iterations)
+    return 3 * cost(recipe.spec(classes=CLASSES)).macs * recipe.batch_size * iterations
+
+
+def _parts(net: str) -> tuple[str, Any, int]:
+    """Model, shortcut option and iterations."""
+    model, _, rest = net.partition("-")
+    return model, rest if rest in ("A", "B", "C") else None, (3 if rest == LONGER else 1) * PAPER_ITERATIONS
+
+
 def _train(*nets: str) -> tuple[str, ...]:
-    """A run for each net ("resnet34-B" with its option)."""
+    """A run for each net ("resnet34-B" with its option, "plain34-3x" three times as long)."""
     lines = []
     for net in nets:
-        model, _, option = net.partition("-")
+        model, option, iterations = _parts(net)
         choice = f" --shortcut {option}" if option else ""
+        choice += f" --iterations {iterations}" if iterations != PAPER_ITERATIONS else ""
         choice += " --lr 0.01" if model.startswith("vgg") else ""  # no BN: 0.1 is too much
         lines.append(f"rescli train imagenet --model {model}{choice} --out imagenet/{net}.h5 --resume")
     return tuple(lines)
@@ -61,6 +83,7 @@ IMAGENET: tuple[Element, ...] = (
             "ResNet-34 has lower validation error than ResNet-18",
             "ResNet-34 has lower validation error than plain-34",
         ),
+        trains=SHALLOW,
         commands=(*_train(*SHALLOW), *_test(TEN, *SHALLOW), "rescli analyze table2 imagenet/"),
         why=IMAGES,
     ),
@@ -69,10 +92,23 @@ IMAGENET: tuple[Element, ...] = (
         title="training on ImageNet: plain and residual nets with 18 and 34 layers",
         where="Fig. 4",
         claims=("the 34-layer plain net has higher training error than the 18-layer one",),
+        trains=SHALLOW,
         commands=(
             *_train(*SHALLOW),
             "rescli analyze curves imagenet/plain18.h5 imagenet/plain34.h5 --plot fig4-left.pdf",
             "rescli analyze curves imagenet/resnet18-A.h5 imagenet/resnet34-A.h5 --plot fig4-right.pdf",
+        ),
+        why=IMAGES,
+    ),
+    Element(
+        name="longer",
+        title="plain-34 still degrades with three times the iterations",
+        where="Sec. 4.1, footnote 3",
+        trains=("plain18", f"plain34-{LONGER}"),
+        commands=(
+            *_train("plain18", f"plain34-{LONGER}"),
+            *_test(TEN, "plain18", f"plain34-{LONGER}"),
+            "rescli analyze table2 imagenet/",
         ),
         why=IMAGES,
     ),
@@ -85,6 +121,7 @@ IMAGENET: tuple[Element, ...] = (
             "option C is marginally better than option B",
             "from 34 to 50, 101 and 152 layers residual nets become more accurate",
         ),
+        trains=SINGLE,
         commands=(*_train(*SINGLE), *_test(TEN, *SINGLE), "rescli analyze table3 imagenet/"),
         why=IMAGES,
     ),
@@ -93,6 +130,7 @@ IMAGENET: tuple[Element, ...] = (
         title="single networks, several scales",
         where="Table 4",
         claims=("from 34 to 50, 101 and 152 layers residual nets become more accurate",),
+        trains=DENSE,
         commands=(*_train(*DENSE), *_test(SEVERAL, *DENSE), "rescli analyze table4 imagenet/"),
         why=IMAGES,
     ),
@@ -101,6 +139,7 @@ IMAGENET: tuple[Element, ...] = (
         title="ensembles",
         where="Table 5",
         claims=("an ensemble is more accurate than the best single model",),
+        trains=DENSE,
         commands=(
             *_train(*DENSE),
             f"rescli eval ensemble {' '.join(f'imagenet/{net}.h5' for net in DENSE)} {SEVERAL} "
@@ -118,6 +157,7 @@ def _detection(number: int, title: str, *nets: str) -> Element:
         name=f"table{number}",
         title=title,
         where=f"Table {number}" + (" (arXiv)" if number > 8 else ""),
+        trains=nets,
         commands=_train(*nets),
         why=NO_DETECTION,
     )

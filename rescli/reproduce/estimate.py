@@ -148,11 +148,7 @@ def _left(run: Planned, state: State, timing: Timing, loading: float) -> Estimat
 
 def _afterwards(element: Element, timings: dict[Net, Timing]) -> float:
     """Measuring in fp32, with hooks, takes about twice as long as an evaluation; 8 batches of gradients as 16 steps."""
-    nets = [timings[net] for net in timings if any(net == _same(one) for one in element.nets)]
+    nets = [timings[net] for net in timings if net in element.nets]
     responses = sum(2 * one.evaluation for one in nets) if "responses" in element.shows else 0.0
     gradients = sum(16 * one.step for one in nets) if "gradients" in element.shows else 0.0
     return responses + gradients + DRAWING
-
-
-def _same(net: Net) -> Net:
-    return Net(depth=net.depth, plain=net.plain, warmup=net.warmup)

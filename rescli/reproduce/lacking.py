@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from rescli.analysis.recipes import word
 from rescli.analysis.run import Run
-from rescli.reproduce.element import Net, nets_of
+from rescli.reproduce.element import Net
 from rescli.reproduce.elements import CIFAR, ELEMENTS
 from rescli.reproduce.elsewhere import NO_RUNS
 from rescli.reproduce.settings import marks_of
@@ -27,9 +27,9 @@ def differing(runs: Sequence[Run]) -> list[str]:
 
 
 def not_run(runs: Sequence[Run]) -> list[str]:
-    """What is lacking of the paper's own schedule, and the elements that no study runs."""
+    """What is lacking of the paper's own recipe and schedule, and the elements that no study runs."""
     papers = [run for run in runs if run.finished and not marks_of(run.recipe.dataset, run.recipe.iterations)]
-    lines = [_seeds(net, most, papers) for net, most in _wanted(nets_of(CIFAR))]
+    lines = [_seeds(net, most, papers) for net, most in _wanted()]
     reasons: dict[str, list[str]] = {}
     for one in ELEMENTS.values():
         if one.why and one.why != NO_RUNS:
@@ -37,17 +37,16 @@ def not_run(runs: Sequence[Run]) -> list[str]:
     return [*filter(None, lines), *(f"- {', '.join(where)}: {why}." for why, where in reasons.items())]
 
 
-def _wanted(nets: Iterable[Net]) -> list[tuple[Net, int]]:
-    """Every net once, with the most runs that the paper has of it."""
+def _wanted() -> list[tuple[Net, int]]:
+    """Every net of a study once, with the most runs that the paper has of it."""
     found: dict[Net, int] = {}
-    for net in nets:
-        key = Net(depth=net.depth, plain=net.plain, warmup=net.warmup)
-        found[key] = max(found.get(key, 0), net.runs)
+    for net in (net for element in CIFAR for net in element.nets):
+        found[net] = max(found.get(net, 0), net.runs)
     return sorted(found.items(), key=lambda item: (not item[0].plain, item[0].depth, item[0].warmup is False))
 
 
 def _seeds(net: Net, most: int, papers: Sequence[Run]) -> str:
-    there = len({run.recipe.seed for run in papers if net.is_of(run.recipe)})
+    there = len({run.recipe.seed for run in papers if net.is_of(run.recipe) and not net.beyond(run.recipe)})
     if there >= most:
         return ""
     return f"- {net.label}: {there or 'none'} of {most} run{'s' if most > 1 else ''} of the paper's length."

@@ -25,7 +25,7 @@ from rescli.reproduce.codec import (
     responses_to_dict,
 )
 from rescli.reproduce.element import Element, Show
-from rescli.reproduce.votes import nearest, of_element, voters
+from rescli.reproduce.votes import nearest, votes
 from rescli.store.header import read_header
 from rescli.store.reader import read_run
 from rescli.store.replace import install
@@ -58,7 +58,7 @@ def measure(
     found: list[Responses] = []
     norms: list[Gradients] = []
     notes: list[str] = []
-    finished = nearest(voters(of_element(element, runs)))
+    finished = nearest(votes(element, runs).runs)
     for net in element.nets:
         run = next((run for run in finished if net.is_of(run.recipe)), None)
         if run is None or stop():

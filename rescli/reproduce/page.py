@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+import shlex
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from statistics import fmean
+from typing import Any
+from urllib.parse import quote
 
 from rescli.analysis.groups import Group, group
 from rescli.analysis.recipes import word
 from rescli.analysis.run import Run
-from rescli.analysis.table import Footnotes, spread
+from rescli.analysis.table import Footnotes, Table, spread
 from rescli.analysis.table6 import paper_error
 from rescli.console import duration
+from rescli.errors import UsageError
 from rescli.recipes.cifar import PAPER_ITERATIONS
 from rescli.reproduce.chapters import Chapter, chapters
 from rescli.reproduce.lacking import differing, not_run
 from rescli.reproduce.results import Result
-from rescli.reproduce.settings import PAPER_DATASET
+from rescli.reproduce.settings import PAPER_DATASET, Settings
 from rescli.reproduce.summaries import Summaries
 from rescli.reproduce.tables import markdown_row
 
@@ -26,16 +31,21 @@ COLUMNS = ("element", "command", "net", "paper", "ours", "differs", "device", "t
 def page(found: Summaries, summaries: Path, out: Path) -> str:
     """The page as Markdown, to stand at `out`, with the figures in the folder `summaries`."""
     folder = Path(os.path.relpath(summaries, out.parent)).as_posix()
+    link = quote(folder)
+    made_by = shlex.join(["rescli", "reproduce", "page", summaries.as_posix(), "--out", out.as_posix()])
+    more = {
+        name: f"[{name}]({name})" if (out.parent / name).exists() else name for name in ("analysis.md", "results.md")
+    }
     parts = [
         "# The paper's CIFAR results, from our own runs",
-        f"Written by `rescli reproduce page {summaries.as_posix()} --out {out.as_posix()}` from the summaries in "
-        f"[{folder}]({folder}), which `rescli reproduce summarize` has made of the run stores: nothing here is typed in. "
+        f"Written by `{made_by}` from the summaries in "
+        f"[{folder}]({link}), which `rescli reproduce summarize` has made of the run stores: nothing here is typed in. "
         "Errors are in %; a result is the mean±standard deviation of the sample over n seeds. Test errors are of the last "
-        "evaluation of a run, training errors the mean over its last 1/64. [analysis.md](analysis.md) says how verdicts come "
-        "about.",
+        "evaluation of a run, training errors the mean over its last 1/64. Times are the clock's, whatever else there was to "
+        f"do. {more['analysis.md']} says how verdicts come about, {more['results.md']} what else was measured.",
     ]
     for chapter in chapters(found.runs, found.layers):
-        parts += _chapter(chapter, folder)
+        parts += _chapter(chapter, link)
     parts += ["## What differs from the paper", "\n".join(differing(found.runs))]
     parts += ["## What has not been run", "\n".join(not_run(found.runs))]
     return "\n\n".join(parts) + "\n"
@@ -64,35 +74,52 @@ def _rows(one: Result, chapter: Chapter, notes: Footnotes) -> list[tuple[str, ..
             rows.append(
                 (
                     one.element.where if first else "",
-                    f"`{command(one, chapter)}`" if first else "",
+                    _command(one, chapter) if first else "",
                     net.label,
                     _paper(one, these),
                     _ours(one, these),
                     notes.mark(_differences(these.runs)),
-                    ", ".join(dict.fromkeys(_device(run) for run in these.runs)),
+                    ", ".join(dict.fromkeys(devices(run) for run in these.runs)),
                     duration(sum(run.seconds for run in these.runs) / len(these.runs)),
                 )
             )
     return rows
 
 
-def command(one: Result, chapter: Chapter) -> str:
-    """What makes this element as far as it is there."""
+def _command(one: Result, chapter: Chapter) -> str:
+    made_by = command(one, chapter)
+    return "no study: trained by hand" if made_by is None else f"`{made_by}`"
+
+
+def command(one: Result, chapter: Chapter) -> str | None:
+    """What makes this element as far as it is there; None where no study would train these runs."""
+    try:
+        Settings(dataset=chapter.dataset, scale=chapter.iterations / PAPER_ITERATIONS)
+    except UsageError:
+        return None
+    runs = {
+        net: [run for run in one.runs if net.is_of(run.recipe) and not net.strays(run.recipe)]
+        for net in one.element.nets
+    }
+    there = [net for net, these in runs.items() if these]
+    if not there:
+        return None
     words = ["rescli reproduce", one.element.name]
-    there = [net for net in one.element.nets if any(net.is_of(run.recipe) for run in one.runs)]
     if len(there) < len(one.element.nets):
         words += [f"--depth {depth}" for depth in dict.fromkeys(net.depth for net in there)]
-    counts = {net: len({run.recipe.seed for run in one.runs if net.is_of(run.recipe)}) for net in there}
+    counts = {net: len({run.recipe.seed for run in runs[net]}) for net in there}
     if any(count != net.runs for net, count in counts.items()):
         words.append(f"--seeds {max(counts.values())}")
-    first = min((run.recipe.seed for run in one.runs), default=0)
+    these = [run for net in there for run in runs[net]]
+    first = min(run.recipe.seed for run in these)
     words += [f"--seed {first}"] if first else []
     if chapter.iterations != PAPER_ITERATIONS:
         words.append(f"--scale {chapter.iterations / PAPER_ITERATIONS:g}")
-    precisions = {run.recipe.precision for run in one.runs}
+    precisions = {run.recipe.precision for run in these}
     words += [f"--precision {precision}" for precision in precisions if len(precisions) == 1]
     if chapter.dataset != PAPER_DATASET:
         words.append(f"--dataset {chapter.dataset}")
+    words += [f"--out {chapter.study}"] if chapter.marks else []
     return " ".join(words)
 
 
@@ -107,17 +134,18 @@ def _ours(one: Result, these: Group) -> str:
     if one.table is None:
         return "not measured"
     if "responses" in one.element.shows:
-        return next(
-            (f"median std {row['median_std']:.3f}" for row in one.table.exact if _is(row, these)), "not measured"
-        )
+        medians = [row["median_std"] for row in _of(these, one.table)]
+        return f"median std {fmean(medians):.3f} (n = {len(medians)})" if medians else "not measured"
     if "gradients" in one.element.shows:
-        cells = (f"smallest {row['of_the_largest']:.2g} of the largest" for row in one.table.exact if _is(row, these))
-        return next(cells, "not measured")
+        smallest = [row["of_the_largest"] for row in _of(these, one.table)]
+        return f"smallest {min(smallest):.2g} of the largest (n = {len(smallest)})" if smallest else "not measured"
     return f"{spread(these.errors)} (n = {len(these.errors)})" if these.errors else "no test yet"
 
 
-def _is(row: dict[str, object], these: Group) -> bool:
-    return row["run"] in {str(run.path) for run in these.runs}
+def _of(these: Group, table: Table) -> list[dict[str, Any]]:
+    """The rows of these runs."""
+    paths = {str(run.path) for run in these.runs}
+    return [row for row in table.exact if row["run"] in paths]
 
 
 def _differences(runs: Sequence[Run]) -> list[str]:
@@ -128,7 +156,20 @@ def _differences(runs: Sequence[Run]) -> list[str]:
     return list(dict.fromkeys([mark for run in runs for mark in run.marks()] + forks))
 
 
-def _device(run: Run) -> str:
-    last = run.sessions[-1] if run.sessions else {}
-    threads = last.get("threads")
-    return str(last.get("device", "unknown")) + (f", {threads} thread{'s' if threads > 1 else ''}" if threads else "")
+def devices(run: Run) -> str:
+    """Where a run was trained: "NVIDIA H100 up to iteration 3,724, then AMD EPYC, 2 threads"."""
+    ends: list[tuple[str, int]] = []
+    for session in run.sessions:
+        device, last = _device(session), int(session.get("last_iteration") or run.iteration)
+        if ends and ends[-1][0] == device:
+            ends.pop()
+        ends.append((device, last))
+    parts = [f"{device} up to iteration {last:,}" for device, last in ends[:-1]]
+    return ", then ".join([*parts, ends[-1][0]]) if ends else "unknown"
+
+
+def _device(session: Mapping[str, Any]) -> str:
+    threads = session.get("threads")
+    return str(session.get("device", "unknown")) + (
+        f", {threads} thread{'s' if threads > 1 else ''}" if threads else ""
+    )

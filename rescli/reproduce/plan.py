@@ -88,7 +88,7 @@ def plan(
         if not element.runnable:
             raise not_run(element)
         for net in chosen(element, depths):
-            counts[_alike(net)] = max(counts.get(_alike(net), 0), net.runs if seeds is None else seeds)
+            counts[net] = max(counts.get(net, 0), net.runs if seeds is None else seeds)
     last = max(counts.values())
     return tuple(
         Planned(
@@ -154,8 +154,3 @@ code=$?
 [ $code -eq 75 ] && scontrol requeue "${{SLURM_ARRAY_JOB_ID}}_$SLURM_ARRAY_TASK_ID"
 exit $code
 """
-
-
-def _alike(net: Net) -> Net:
-    """The net without how often it is trained: elements may differ in that."""
-    return Net(depth=net.depth, plain=net.plain, warmup=net.warmup)

@@ -18,7 +18,7 @@ from rescli.analysis.verdict import Verdict
 from rescli.reproduce.element import Element
 from rescli.reproduce.measuring import Layers
 from rescli.reproduce.tables import error_table, gradient_table, response_table, table_markdown
-from rescli.reproduce.votes import of_element, usual_precision, voters
+from rescli.reproduce.votes import Votes, of_element, votes
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -84,7 +84,7 @@ def result(element: Element, runs: Sequence[Run], layers: Layers, marks: Sequenc
     """Of those `runs` that are of the element's nets. `marks` hold for all of them."""
     runs = of_element(element, runs)
     layers = _measured_on(runs, layers)
-    alike = voters(runs)
+    heard = votes(element, runs)
     title = title_of(element, marks)
     return Result(
         element=element,
@@ -92,8 +92,8 @@ def result(element: Element, runs: Sequence[Run], layers: Layers, marks: Sequenc
         runs=tuple(runs),
         table=_table(element, runs, layers, title),
         plot=_plot(element, runs, layers, "\n".join(marks)),
-        verdicts=_verdicts(element, alike, _measured_on(alike, layers)),
-        lacking=(*_lacking(element, runs, layers), *layers.notes),
+        verdicts=_verdicts(element, heard.runs, _measured_on(heard.runs, layers)),
+        lacking=(*_lacking(element, runs, layers), *_not_compared(heard), *layers.notes),
     )
 
 
@@ -110,17 +110,12 @@ def _lacking(element: Element, runs: Sequence[Run], layers: Layers) -> list[str]
             found.append(f"{net.label}: no finished run")
         elif any(what in element.shows and not paths & these for what, these in measured.items()):
             found.append(f"{net.label}: not measured")
-    return [*found, *_not_compared(runs)]
+    return found
 
 
-def _not_compared(runs: Sequence[Run]) -> list[str]:
-    """Runs that no verdict is about, because they were computed in another precision than most."""
-    usual = usual_precision(runs)
-    return [
-        f"{run.label}, seed {run.recipe.seed}: not compared, computed in {run.recipe.precision} and the others in {usual}"
-        for run in runs
-        if run.finished and run.recipe.precision != usual
-    ]
+def _not_compared(heard: Votes) -> list[str]:
+    """Runs that no verdict is about."""
+    return [f"{run.label}, seed {run.recipe.seed}: not compared, {why}" for run, why in heard.others]
 
 
 def _measured_on(runs: Sequence[Run], layers: Layers) -> Layers:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import get_args
 
 from rescli.data.names import info
 from rescli.errors import UsageError
 from rescli.recipes.cifar import PAPER_ITERATIONS
+from rescli.recipes.recipe import Precision
 
 PAPER_DATASET = "cifar10"
+PRECISIONS: tuple[str, ...] = get_args(Precision)
 FIXED = ("dataset", "scale", "precision")
 """What a study keeps from its first run on: its runs could not be compared otherwise."""
 
@@ -33,6 +36,8 @@ class Settings:
         known = info(self.dataset)
         if known.image_size != 32 or known.classes != 10:
             raise UsageError(f"the paper's tables and figures are of {PAPER_DATASET}, not of {self.dataset}")
+        if self.precision not in PRECISIONS:
+            raise UsageError(f"--precision {self.precision}: must be one of {', '.join(PRECISIONS)}")
         if not known.needs_files and self.data is not None:
             raise UsageError(f"{self.dataset} is built in: --data has no effect", "Leave it out.")
         if not 0 < self.scale <= 1:

@@ -12,7 +12,9 @@ from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
 import rescli
-from rescli.errors import StoreError, UsageError
+from rescli.analysis.recipes import word
+from rescli.errors import RescliError, StoreError, UsageError
+from rescli.recipes.stored import recipe_of
 from rescli.reproduce.plan import Planned
 from rescli.reproduce.settings import FIXED, Settings
 from rescli.store.listing import look
@@ -50,7 +52,10 @@ class State:
 
 
 def state_of(run: Planned) -> State:
-    """How a run stands, by its store's header and by who holds it. Reads 4 KiB."""
+    """How a run stands, by its store's header and by who holds it. Reads 4 KiB, of a finished run all of it.
+
+    A run that is to go on is held against its recipe by who trains it.
+    """
     if not run.path.exists():
         at_work = holder(run.path)  # one that has begun writes its first store after some seconds
         return State(word="missing" if at_work is None else "running", holder=at_work)
@@ -68,6 +73,8 @@ def state_of(run: Planned) -> State:
         **({"precision": "fp32"} if run.settings.precision == "fp32" else {}),
     }
     wrong = [f"{name} {summary.get(name)}" for name, value in facts.items() if summary.get(name) != value]
+    if not wrong and listed.status == "finished":
+        wrong = _strays(run)
     if wrong:
         return State(word="other", error=f"{run.path} holds another run: {', '.join(wrong)}", summary=summary)
     words: dict[str, Word] = {"finished": "finished", "diverged": "diverged", "running": "running"}
@@ -77,6 +84,19 @@ def state_of(run: Planned) -> State:
         summary=summary,
         holder=listed.holder,
     )
+
+
+def _strays(run: Planned) -> list[str]:
+    """Where a finished run is none that this study would train; of a store that cannot be read others tell."""
+    from rescli.store.reader import (
+        read_run,  # loads h5py, which whoever asks for a study that has not begun does without
+    )
+
+    try:
+        recipe = recipe_of(read_run(run.path, tensors=False).recipe)
+    except RescliError:
+        return []
+    return [f"{name} {word(its)}" for name, (_, its) in run.net.strays(recipe).items()]
 
 
 def known_settings(folder: Path) -> dict[str, Any]:
@@ -143,7 +163,8 @@ def read_manifest(folder: Path) -> dict[str, Any] | None:
         if found["schema"] != SCHEMA:
             raise StoreError(f"{path}: written by another rescli (schema {found['schema']})", "Upgrade rescli.")
         Settings(**{name: found[name] for name in FIXED})
-        if not all(isinstance(runs, list) for runs in found["elements"].values()):
+        runs = [name for names in found["elements"].values() for name in _list(names)]
+        if not all(isinstance(name, str) for name in runs):
             raise TypeError
     except FileNotFoundError:
         return None
@@ -154,6 +175,12 @@ def read_manifest(folder: Path) -> dict[str, Any] | None:
             f"{path}: not the manifest of a study", "Remove it: the runs stay, and the next command writes it anew."
         ) from error
     return dict(found)
+
+
+def _list(value: Any) -> list[Any]:
+    if not isinstance(value, list):
+        raise TypeError
+    return value
 
 
 @contextmanager

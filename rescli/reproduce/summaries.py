@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,7 @@ from rescli.reproduce.codec import (
     SCHEMA,
     dumps,
     gradients_to_dict,
+    no_number,
     reading,
     responses_to_dict,
     run_from_dict,
@@ -58,8 +59,9 @@ class Done:
 def summarize(studies: Sequence[Path], out: Path, tell: Callable[[str], None] = lambda _: None) -> Done:
     """Write a summary of every run of these studies, a table of all summaries in `out`, and their figures.
 
-    Summaries of other studies in `out` stay. Raises `StoreError` where there is no run or nothing can be written, and
-    `UsageError` for two runs of one name, here or in `out`, and where `out` is a study itself.
+    Summaries of other studies in `out` stay. Raises `StoreError` where there is no run, nothing can be written or `out` holds
+    what is no summary, and `UsageError` for two runs of one name or one run of two names, here or in `out`, and where `out`
+    is a study itself. Nothing is written then.
     """
     if (out / MANIFEST).exists():
         raise UsageError(f"{out} is a study: summaries are no part of it", "Name a folder of their own with --out.")
@@ -73,17 +75,16 @@ def summarize(studies: Sequence[Path], out: Path, tell: Callable[[str], None] = 
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise StoreError(f"{out}: cannot be made: {error.strerror}", "Name another folder with --out.") from error
+    there = {path: _read_one(path) for path in _files(out)}
     found = [(run, _known(run, tell), out / f"{run.path.stem}.json") for run in runs]
-    better = [_knows_more(path, run, layers) for run, layers, path in found]  # of all, before any is written
+    better = [_knows_more(there, path, run, layers) for run, layers, path in found]  # of all, before any is written
     for (run, layers, path), why in zip(found, better, strict=True):
         if why is not None:
             tell(f"{path} stays as it is: {why}")
             continue
         install(path, dumps(document(run, layers)), keep=None)
         done.runs.append(run.path.stem)
-    everything = read(out)
-    install(out / TABLE, as_csv(everything.runs).encode(), keep=None)
-    done.figures += draw(everything, out)
+    done.figures += draw(read(out), out)
     return done
 
 
@@ -98,12 +99,19 @@ def document(run: Run, layers: Layers) -> dict[str, Any]:
 
 
 def read(folder: Path) -> Summaries:
-    """The summaries in a folder, by name. Raises `StoreError` where there is none, or one makes no sense."""
+    """The summaries in a folder, by name.
+
+    Raises `StoreError` where there is none, one makes no sense, or two are of one run: a copy is no second seed.
+    """
     runs: list[Run] = []
     responses: list[Responses] = []
     gradients: list[Gradients] = []
-    for path in sorted(folder.glob("*.json")):
+    seen: dict[Any, Path] = {}
+    for path in _files(folder):
         run, layers = _read_one(path)
+        first = seen.setdefault(_key(run), path)
+        if first is not path:
+            raise StoreError(f"{first} and {path} are of the same recipe and seed", "Remove one of them.")
         runs.append(run)
         responses += layers.responses
         gradients += layers.gradients
@@ -115,7 +123,8 @@ def read(folder: Path) -> Summaries:
 
 
 def draw(found: Summaries, folder: Path) -> list[str]:
-    """The figures of all elements of which there are runs, as SVG; returns their names."""
+    """The figures of all elements of which there are runs, as SVG, and a table of all runs; returns the figures' names."""
+    install(folder / TABLE, as_csv(found.runs).encode(), keep=None)
     drawn = []
     for chapter in chapters(found.runs, found.layers):
         for one in chapter.results:
@@ -132,43 +141,64 @@ def as_csv(runs: Iterable[Run]) -> str:
     lines = csv.writer(text, lineterminator="\n")
     lines.writerow(COLUMNS)
     for run in runs:
-        last = run.sessions[-1] if run.sessions else {}
         lines.writerow(
             (
                 *(run.path.stem, run.label, run.recipe.dataset, run.recipe.seed, run.recipe.iterations, run.iteration),
                 *(run.status, run.train_error, run.error, run.warmup_ended, run.seconds, run.recipe.precision),
-                *(last.get(name) for name in ("backend", "device", "rescli", "torch")),
+                *("; ".join(_values(run, name)) for name in ("backend", "device", "rescli", "torch")),
             )
         )
     return text.getvalue()
 
 
+def _values(run: Run, name: str) -> list[str]:
+    """What a run's sessions say of themselves, each thing once."""
+    return list(dict.fromkeys(str(session[name]) for session in run.sessions if name in session))
+
+
+def _files(folder: Path) -> list[Path]:
+    return sorted(folder.glob("*.json"))
+
+
+def _key(run: Run) -> Any:
+    """Equal for one run, whatever its name."""
+    return run.experiment(), run.recipe.seed
+
+
 def _read_one(path: Path) -> tuple[Run, Layers]:
-    with reading(path, "the summary of a run"):
-        values = json.loads(path.read_bytes())
+    with reading(path, "the summary of a run", "Move it away, or name another folder."):
+        values = json.loads(path.read_bytes(), parse_constant=no_number)
         if values["schema"] != SCHEMA:
             raise StoreError(f"{path}: written by another rescli (schema {values['schema']})", "Upgrade rescli.")
+        if values["name"] != path.stem:
+            raise ValueError(f"it is called {values['name']}")
         run = run_from_dict(values)
         return run, layers_from_dict(values, run)
 
 
-def _knows_more(path: Path, run: Run, layers: Layers) -> str | None:
+def _knows_more(there: Mapping[Path, tuple[Run, Layers]], path: Path, run: Run, layers: Layers) -> str | None:
     """Why the summary at `path`, of the same run, is worth more than a new one; None where it is not, or not there.
 
-    Raises `UsageError` where it is of another run.
+    Raises `UsageError` where it is of another run, or another one is of this run.
     """
-    if not path.exists():
+    for other, (before, _) in there.items():
+        if other != path and _key(before) == _key(run):
+            raise UsageError(
+                f"{other} is of the same recipe and seed as {run.path}",
+                "Name another folder with --out, rename the run, or remove the summary.",
+            )
+    if path not in there:
         return None
-    there, measured = _read_one(path)
-    if (there.experiment(), there.recipe.seed) != (run.experiment(), run.recipe.seed):
+    before, measured = there[path]
+    if _key(before) != _key(run):
         raise UsageError(
             f"{path} is of a run with another recipe than {run.path}",
             "Name another folder with --out, or rename the run.",
         )
-    if there.iteration > run.iteration:
-        return f"it is of iteration {there.iteration:,}, the run of {run.iteration:,}"
+    if before.iteration > run.iteration:
+        return f"it is of iteration {before.iteration:,}, the run of {run.iteration:,}"
     lost = [what for what in ("responses", "gradients") if getattr(measured, what) and not getattr(layers, what)]
-    if lost and there.iteration == run.iteration:
+    if lost and before.iteration == run.iteration:
         return f"it has the run's {' and '.join(lost)}, which are not there any more. Remove it to write it anew"
     return None
 

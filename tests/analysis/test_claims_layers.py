@@ -81,3 +81,17 @@ def test_vgg_nets_are_neither_plain_nor_residual(tmp_path: Path) -> None:
     runs = {name: read(an_imagenet_run(tmp_path / f"{name}.h5", model=name)) for name in ("vgg16", "vgg19", "plain18")}
     verdicts = judged({"vgg16": 0.9, "vgg19": 0.5, "plain18": 0.7}, runs)
     assert [one.answer for one in verdicts] == ["cannot tell", "cannot tell"]
+
+
+def test_seeds_are_averaged_and_their_order_says_nothing(tmp_path: Path) -> None:
+    runs = {
+        "r56": read(a_run(tmp_path / "r56.h5", depth=56)),
+        "p56": read(a_run(tmp_path / "p56.h5", depth=56, plain=True)),
+        **{f"r20-{seed}": read(a_run(tmp_path / f"r20-{seed}.h5", seed=seed)) for seed in (0, 1)},
+    }
+    medians = {"r20-0": 0.8, "r20-1": 1.0, "r56": 0.85, "p56": 2.0}
+    for order in (list(medians), list(reversed(medians))):
+        beside_plain, deeper = judged({name: medians[name] for name in order}, runs)
+        assert deeper.answer == "yes"
+        assert deeper.numbers == ("median std: ResNet-20 0.900, ResNet-56 0.850 (n = 2 and 1)",)
+        assert beside_plain.numbers == ("median std: plain-56 2.000, ResNet-56 0.850 (n = 1)",)

@@ -10,7 +10,9 @@ import subprocess
 import sys
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from filelock import FileLock
@@ -331,6 +333,10 @@ def test_a_manifest_that_makes_no_sense_is_told(rescli: Rescli, trainer: Trainer
     done = rescli("reproduce", "fig1", *SMALL, "--out", tmp_path)
     assert done.code == 4
     assert "not the manifest of a study" in done.err
+    settled = {"schema": 1, "dataset": "synthetic", "scale": 0.001, "precision": "auto", "elements": {}}
+    for wrong in ({"precision": 3}, {"precision": "foo"}, {"elements": {"fig1": [1]}}, {"elements": {"fig1": "x"}}):
+        (tmp_path / "study.json").write_text(json.dumps({**settled, **wrong}))
+        assert "not the manifest of a study" in rescli("reproduce", "fig1", "--out", tmp_path, "--print").err, wrong
     (tmp_path / "study.json").write_text(json.dumps({"schema": 9}))
     assert "Upgrade" in rescli("reproduce", "list", "--out", tmp_path).err
 
@@ -377,3 +383,40 @@ def test_a_log_that_was_taken_away_says_nothing(tmp_path: Path) -> None:
     with subprocess.Popen(["true"]) as process:
         child = Child(run=run, place=Place(), process=process, began=0.0, start=0)
     assert child.last_words() == ""
+
+
+@pytest.mark.parametrize("other", [{"learning_rate": 0.01}, {"bn_images": 64}, {"augment": False}])
+def test_a_finished_run_of_another_recipe_is_not_the_studys(other: dict[str, Any], tmp_path: Path) -> None:
+    run = planned(tmp_path)[0]
+    recipe = CifarRecipe(dataset="synthetic", depth=20, plain=True, iterations=64, precision="fp32").resolved()
+    write_run(run.path, a_record(recipe, 64, "finished"))
+    assert state_of(run).word == "finished"
+    write_run(run.path, a_record(replace(recipe, **other), 64, "finished"))
+    state = state_of(run)
+    assert (state.word, f"holds another run: {next(iter(other))} " in state.error) == ("other", True)
+
+
+def test_a_study_that_is_finished_needs_no_images(
+    rescli: Rescli, trainer: Trainer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for run in plan([element("fig1")], Settings(), tmp_path / "study"):
+        (tmp_path / "study").mkdir(exist_ok=True)
+        write_run(run.path, a_record(run.net.recipe(precision="fp32").resolved(), 64_000, "finished"))
+    monkeypatch.setenv("RESCLI_DATA", str(tmp_path / "nothing"))
+    done = rescli("reproduce", "fig1", "--out", tmp_path / "study")
+    assert (done.code, done.err.count("finished already")) == (0, 2)
+    (tmp_path / "study" / "plain56-seed0.h5").unlink()
+    assert rescli("reproduce", "fig1", "--out", tmp_path / "study").code == 3
+
+
+def test_what_is_not_the_papers_says_so_before_it_is_run_too(rescli: Rescli, trainer: Trainer, tmp_path: Path) -> None:
+    word = "Not the paper's: 4,000 of the paper's 64,000 iterations"
+    small = ("reproduce", "fig1", "--scale", "0.0625", "--out", tmp_path / "s")
+    assert word in rescli(*small, "--print").err
+    assert word in rescli(*small, "--slurm", tmp_path / "x.sh").err
+    mixed = rescli("reproduce", "fig1", "table2", "--print", "--out", tmp_path / "s")
+    assert "this draws: rescli reproduce fig1 --out" in mixed.err
+    listed = rescli("reproduce", "list", "--scale", "0.0625", "--out", tmp_path / "my study", "--json").document
+    assert listed["elements"][0]["commands"] == [
+        f"rescli reproduce fig1 --out '{tmp_path / 'my study'}' --scale 0.0625"
+    ]

@@ -31,7 +31,7 @@ from rescli.reproduce.gather import gather
 from rescli.reproduce.measuring import Layers, known, measure, outdated
 from rescli.reproduce.page import page
 from rescli.reproduce.results import result
-from rescli.reproduce.summaries import read, summarize
+from rescli.reproduce.summaries import as_csv, read, summarize
 from rescli.store.annotate import save_analysis
 from rescli.store.header import read_header
 from rescli.store.reader import read_run
@@ -42,6 +42,8 @@ from tests.cli.conftest import Rescli
 ROOT = Path(__file__).parents[2]
 ERRORS = {(20, True): 9.4, (56, True): 12.5, (20, False): 8.75, (56, False): 6.97, (110, False): 6.5}
 
+AS_STUDIED: dict[str, Any] = {"momentum_form": "pytorch", "bn_images": 128}
+
 
 def a_study(folder: Path, **recipe: int) -> Path:
     """Two seeds of five nets, measured; 110 layers are unfinished."""
@@ -49,7 +51,7 @@ def a_study(folder: Path, **recipe: int) -> Path:
         for seed in (0, 1):
             name = f"{'plain' if plain else 'resnet'}{depth}-seed{seed}"
             done = 32_000 if depth == 110 and not recipe else None
-            values: dict[str, Any] = {"depth": depth, "plain": plain, "seed": seed, **recipe}
+            values: dict[str, Any] = {"depth": depth, "plain": plain, "seed": seed, **AS_STUDIED, **recipe}
             path = a_run(folder / f"{name}.h5", error=error + seed / 7, train_error=error / 3, done=done, **values)
             if seed == 0 and not recipe and depth < 110:
                 measured_by_hand(collect([path]).runs[0])
@@ -155,7 +157,7 @@ def test_the_page_comes_from_summaries_alone_and_marks_what_is_small(rescli: Res
     assert f"| Table 6 | `{command}` | ResNet-20 | 8.75 | " in text
     assert "| 8.82±0.10 (n = 2) |" in text
     assert "## 4,000 of the paper's 64,000 iterations" in text
-    assert "--seeds 2 --scale 0.0625 --precision fp32`" in text
+    assert "--seeds 2 --scale 0.0625 --precision fp32 --out study-4000`" in text
     assert "![Fig. 1: plain nets with 20 and 56 layers](reproduction/fig1.svg)" in text
     assert "(4,000 of the paper's 64,000 iterations)](reproduction/fig1-4000.svg)" in text
     assert "plain-20 9.47 %, plain-56 12.57 % (+3.10 points, n = 2)" in text
@@ -375,7 +377,7 @@ def test_a_summary_that_knows_more_stays(tmp_path: Path) -> None:
     summarize([study], out)
     before = {path.name: path.read_bytes() for path in out.glob("*.json")}
     (study / "plain20-seed0.measured.json").unlink()
-    a_run(study / "resnet20-seed1.h5", seed=1, done=100, error=90.0)
+    a_run(study / "resnet20-seed1.h5", seed=1, done=100, error=90.0, **AS_STUDIED)
     assert len(summarize([study], out, told.append).runs) == len(before) - 2
     assert {path.name: path.read_bytes() for path in out.glob("*.json")} == before
     assert [line.partition(" stays as it is: ")[2] for line in told] == [
@@ -386,3 +388,118 @@ def test_a_summary_that_knows_more_stays(tmp_path: Path) -> None:
     (out / "plain56-seed0.json").write_text(json.dumps({**newer, "schema": 99}))
     with pytest.raises(StoreError, match="another rescli"):
         summarize([study], out)
+
+
+def test_a_run_under_two_names_is_no_second_seed(rescli: Rescli, tmp_path: Path) -> None:
+    out = tmp_path / "s"
+    for folder, name in (("a", "resnet20-seed0"), ("b", "r20")):
+        a_run(tmp_path / folder / f"{name}.h5")
+    assert rescli("reproduce", "summarize", tmp_path / "a", "--out", out).code == 0
+    before = {path.name: path.read_bytes() for path in out.iterdir()}
+    refused = rescli("reproduce", "summarize", tmp_path / "b", "--out", out)
+    assert (refused.code, "is of the same recipe and seed as" in refused.err) == (2, True)
+    shutil.copy(out / "resnet20-seed0.json", out / "copy.json")
+    assert rescli("reproduce", "page", out, "--out", tmp_path / "page.md").code == 4
+    values = json.loads((out / "copy.json").read_bytes())
+    (out / "copy.json").write_bytes(dumps({**values, "name": "copy"}))
+    with pytest.raises(StoreError, match="are of the same recipe and seed"):
+        read(out)
+    (out / "copy.json").unlink()
+    assert {path.name: path.read_bytes() for path in out.iterdir()} == before
+
+
+def test_what_is_no_summary_keeps_all_from_being_written(tmp_path: Path) -> None:
+    out = tmp_path / "s"
+    out.mkdir()
+    (out / "package.json").write_text("{}")
+    a_run(tmp_path / "study" / "resnet20-seed0.h5")
+    with pytest.raises(StoreError, match="not the summary of a run: it has no 'schema'"):
+        summarize([tmp_path / "study"], out)
+    assert [path.name for path in out.iterdir()] == ["package.json"]
+
+
+@pytest.mark.parametrize(
+    ("where", "value"),
+    [
+        ("seconds", float("nan")),
+        ("seconds", float("inf")),
+        ("seconds", 10**400),
+        ("warmup_ended", "soon"),
+        ("recipe.dataset", "mnist"),
+        ("metrics.test.error", [9.0]),
+        ("metrics.train.error", [[9.0]]),
+        ("metrics.test.iteration", 3),
+        ("responses.images", "many"),
+        ("responses.layers", []),
+        ("gradients.weight", 3),
+    ],
+)
+def test_a_summary_that_was_changed_names_itself(where: str, value: object, tmp_path: Path) -> None:
+    summarize([a_study(tmp_path / "study")], tmp_path / "s")
+    path = tmp_path / "s" / "plain20-seed0.json"
+    values = json.loads(path.read_bytes())
+    *rooms, last = where.split(".")
+    inside = values
+    for room in rooms:
+        inside = inside[room]
+    inside[last] = value
+    path.write_text(json.dumps(values))
+    with pytest.raises(StoreError, match=r"plain20-seed0\.json: not the summary of a run"):
+        read(tmp_path / "s")
+
+
+def test_the_page_draws_its_figures_anew(rescli: Rescli, tmp_path: Path) -> None:
+    out = tmp_path / "my sums"
+    summarize([a_study(tmp_path / "study")], out)
+    drawn = {path.name: path.read_bytes() for path in out.iterdir() if path.suffix != ".json"}
+    assert {"runs.csv", "fig1.svg", "fig7.svg"} <= set(drawn)
+    for name in drawn:
+        (out / name).unlink()
+    done = rescli("reproduce", "page", out, "--out", tmp_path / "page.md", "--json")
+    assert {path.name: path.read_bytes() for path in out.iterdir() if path.suffix != ".json"} == drawn
+    assert {f"{name}" for name in done.document["figures"]} | {"runs.csv"} == set(drawn)
+    text = (tmp_path / "page.md").read_text()
+    assert "](my%20sums/fig1.svg)" in text
+    assert f"reproduce page '{out}' --out {tmp_path / 'page.md'}`" in text
+    assert "(analysis.md)" not in text, "there is none beside this page"
+
+
+def test_the_page_names_commands_that_make_its_runs(tmp_path: Path) -> None:
+    a_run(tmp_path / "a" / "r20.h5", learning_rate=0.01, **AS_STUDIED)
+    a_run(tmp_path / "a" / "long.h5", iterations=128_000)
+    a_run(tmp_path / "a" / "100.h5", dataset="cifar100")
+    summarize([tmp_path / "a"], tmp_path / "s")
+    text = page(read(tmp_path / "s"), tmp_path / "s", tmp_path / "page.md")
+    assert "rescli reproduce fig6-middle" not in text
+    assert text.count("| Fig. 6 middle | no study: trained by hand |") == 3
+    a_run(tmp_path / "b" / "b.h5", iterations=4000, **AS_STUDIED)
+    summarize([tmp_path / "b"], tmp_path / "s")
+    text = page(read(tmp_path / "s"), tmp_path / "s", tmp_path / "page.md")
+    assert "`rescli reproduce fig6-middle --depth 20 --scale 0.0625 --precision fp32 --out study-4000`" in text
+
+
+def test_a_run_of_two_devices_says_both(tmp_path: Path) -> None:
+    path = a_run(tmp_path / "r.h5")
+    record = read_run(path)
+    sessions = [
+        {"device": "NVIDIA H100", "backend": "cuda", "first_iteration": 0, "last_iteration": 9000},
+        {"device": "NVIDIA H100", "backend": "cuda", "first_iteration": 9000, "last_iteration": 37240},
+        {"device": "AMD EPYC", "backend": "cpu", "threads": 2, "first_iteration": 37240, "last_iteration": 64000},
+    ]
+    write_run(path, replace(record, sessions=sessions))
+    summarize([path], tmp_path / "s")
+    text = page(read(tmp_path / "s"), tmp_path / "s", tmp_path / "page.md")
+    assert "| NVIDIA H100 up to iteration 37,240, then AMD EPYC, 2 threads |" in text
+    assert "cuda; cpu,NVIDIA H100; AMD EPYC" in (tmp_path / "s" / "runs.csv").read_text()
+
+
+def test_the_published_table_and_figures_are_those_of_the_summaries() -> None:
+    found = read(ROOT / "docs" / "reproduction")
+    assert (ROOT / "docs" / "reproduction" / "runs.csv").read_text(encoding="utf-8") == as_csv(found.runs)
+    figures = {
+        chapter.figure(one.element)
+        for chapter in chapters(found.runs, found.layers)
+        for one in chapter.results
+        if one.plot is not None
+    }
+    assert {path.name for path in (ROOT / "docs" / "reproduction").glob("*.svg")} == figures

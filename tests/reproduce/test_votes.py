@@ -6,6 +6,7 @@ from pathlib import Path
 
 from rescli.reproduce.elements import element
 from rescli.reproduce.gather import gather
+from rescli.reproduce.lacking import not_run
 from rescli.reproduce.measuring import Layers
 from rescli.reproduce.results import result
 from tests.analysis.runs import a_run
@@ -39,3 +40,42 @@ def test_a_warm_up_that_has_ended_needs_no_finished_run(tmp_path: Path) -> None:
     a_run(tmp_path / "resnet110-seed0.h5", depth=110, done=6400, warmup_ended=400)
     found = result(element("warmup"), gather([tmp_path])[0], Layers(), ())
     assert found.verdicts[0].answer == "yes"
+
+
+def test_the_precision_of_most_nets_counts_however_many_runs_another_has(tmp_path: Path) -> None:
+    for depth, error in ((20, 8.8), (32, 7.5), (44, 7.2), (56, 7.0), (110, 6.6)):
+        a_run(tmp_path / f"{depth}.h5", depth=depth, error=error)
+    for seed in range(6):
+        a_run(tmp_path / f"bf16-{seed}.h5", depth=110, seed=seed, precision="bf16", error=6.5)
+    found = result(element("fig6-middle"), gather([tmp_path])[0], Layers(), ())
+    assert (found.verdicts[0].answer, len(found.verdicts[0].numbers)) == ("yes", 4)
+    assert len(found.lacking) == 6
+
+
+def test_runs_further_from_the_papers_recipe_have_no_vote(tmp_path: Path) -> None:
+    for depth, slow in ((20, 9.0), (56, 9.5)):
+        a_run(tmp_path / f"{depth}slow.h5", depth=depth, error=slow, learning_rate=0.001)
+    alone = result(element("fig6-middle"), gather([tmp_path])[0], Layers(), ())
+    assert alone.verdicts[0].answer == "no", "nearer ones are not there"
+    for depth, error in ((20, 8.75), (56, 6.97)):
+        a_run(tmp_path / f"{depth}.h5", depth=depth, error=error)
+    found = result(element("fig6-middle"), gather([tmp_path])[0], Layers(), ())
+    assert found.verdicts[0].answer == "yes"
+    assert [line for line in found.lacking if "not compared" in line] == [
+        f"ResNet-{depth}, seed 0: not compared, learning_rate 0.001 (paper: 0.1)" for depth in (20, 56)
+    ]
+
+
+def test_the_net_without_warm_up_is_as_near_as_the_one_with_it(tmp_path: Path) -> None:
+    a_run(tmp_path / "warm.h5", depth=110, error=6.5, warmup_ended=400)
+    a_run(tmp_path / "cold.h5", depth=110, error=6.6, warmup=False)
+    found = result(element("warmup"), gather([tmp_path])[0], Layers(), ())
+    assert [one.answer for one in found.verdicts] == ["yes", "yes"]
+
+
+def test_only_the_papers_recipe_is_the_papers_run(tmp_path: Path) -> None:
+    a_run(tmp_path / "other.h5", depth=20, augment=False)
+    line = "- ResNet-20: none of 1 run of the paper's length."
+    assert line in not_run(gather([tmp_path])[0])
+    a_run(tmp_path / "r20.h5", depth=20)
+    assert line not in not_run(gather([tmp_path])[0])

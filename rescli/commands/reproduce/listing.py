@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -57,7 +58,7 @@ def list_(
                 one["element"],
                 one["where"],
                 one["title"],
-                len(one["runs"]) or "",
+                len(one["runs"]) or len(one["trains"]) or "",
                 f"{one['macs']:.1e}" if one["macs"] else "",
                 one["state"],
             )
@@ -71,6 +72,7 @@ def list_(
 
 def _document(element: Element, settings: Settings, folder: Path, asked: Sequence[str]) -> dict[str, Any]:
     """`asked`: names of runs that commands have asked for, which may be more than the paper has."""
+    from rescli.reproduce.elsewhere import macs_of
     from rescli.reproduce.plan import named, plan
     from rescli.reproduce.study import state_of
 
@@ -88,11 +90,22 @@ def _document(element: Element, settings: Settings, folder: Path, asked: Sequenc
             for run, state in zip(runs, states, strict=True)
         ],
         "iterations": settings.iterations * len(runs),
-        "macs": _macs(runs),
-        "commands": list(element.commands) or [f"rescli reproduce {element.name} --out {folder}"],
+        "trains": list(element.trains),
+        "macs": _macs(runs) + sum(map(macs_of, element.trains)),
+        "commands": list(element.commands) or [_command(element, settings, folder)],
         "why_not_run": element.why or None,
         "state": _state(states) if runs else _unlike(element),
     }
+
+
+def _command(element: Element, settings: Settings, folder: Path) -> str:
+    """What goes on with the study, or begins it."""
+    from rescli.reproduce.settings import PAPER_DATASET
+
+    words = ["rescli", "reproduce", element.name, "--out", str(folder)]
+    words += ["--dataset", settings.dataset] if settings.dataset != PAPER_DATASET else []
+    words += ["--scale", f"{settings.scale:g}"] if settings.scale != 1 else []
+    return shlex.join(words)
 
 
 def _macs(runs: Sequence[Planned]) -> int:

@@ -49,18 +49,19 @@ def page(
 ) -> None:
     """The page of a reproduction in Markdown, from summaries alone: the paper beside ours, figures, verdicts, what is lacking.
 
-    Equal summaries give an equal page.
+    The figures and runs.csv, in the folder of the summaries, are made anew. Equal summaries give an equal page.
     """
     from rescli.reproduce.page import page as text
-    from rescli.reproduce.summaries import read
+    from rescli.reproduce.summaries import draw, read
     from rescli.store.replace import install
     from rescli.store.target import check_folder, check_no_store
 
     check_no_store(out)
     check_folder(out)
     found = read(summaries)
+    figures = draw(found, summaries)
     install(out, text(found, summaries, out).encode(), keep=None)
     if json:
-        console.emit({"page": str(out), "runs": [run.path.stem for run in found.runs]})
+        console.emit({"page": str(out), "runs": [run.path.stem for run in found.runs], "figures": figures})
     else:
         console.say(f"The page: {out}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 import sys
+from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -93,6 +94,8 @@ def run(
         threads=threads,
         checkpoint_every=checkpoint_every,
     )
+    for mark in settings.marks:
+        console.note(f"Not the paper's: {mark}")
     from rescli.reproduce.conduct import Order
     from rescli.reproduce.plan import plan, script
 
@@ -104,7 +107,7 @@ def run(
     order = Order(elements=wanted, settings=settings, folder=out, jobs=jobs, wait=wait)
     if print:
         lines = [*(one.line for one in order.runs), *commands]
-        _print(elements, lines, then="" if elsewhere else _command(), json=json)
+        _print(elements, lines, then=_command(without=[one.name for one in elsewhere]), json=json)
     elif slurm is not None:
         _write_script(slurm, script(order.runs), len(order.runs), then=_command(), json=json)
     elif dry_run:
@@ -113,13 +116,17 @@ def run(
         _carry_out(order, json=json)
 
 
-def _command() -> str:
-    """What was typed, without what made it print or write a script: it draws, and trains what is not finished."""
+def _command(without: Collection[str] = ()) -> str:
+    """What was typed, less these elements and what made it print or write a script: it draws, and trains what is left."""
     words = sys.argv[1:]
     kept = []
     for number, word in enumerate(words):
         value_of_slurm = number > 0 and words[number - 1] == "--slurm"
-        if word not in ("--print", "--slurm", "--json") and not word.startswith("--slurm=") and not value_of_slurm:
+        if (
+            word not in ("--print", "--slurm", "--json", *without)
+            and not word.startswith("--slurm=")
+            and not value_of_slurm
+        ):
             kept.append(word)
     return shlex.join(["rescli", *kept])
 
@@ -193,8 +200,6 @@ def _carry_out(order: Order, *, json: bool) -> None:
     from rescli.engine.stopping import StopSignals
     from rescli.reproduce.conduct import conduct, ending
 
-    for mark in order.settings.marks:
-        console.note(f"Not the paper's: {mark}")
     with StopSignals() as stop:
         ledger, results = conduct(order, stop, console.note)
     if json:

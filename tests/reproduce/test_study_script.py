@@ -1,0 +1,48 @@
+"""benchmarks/study.sh, with a stand-in for Python that only says how it was called."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+PYTHON = """#!/bin/sh
+echo "$@" >> "$SAID"
+case "$*" in *summarize*) exit 0 ;; esac
+exit "$CODE"
+"""
+
+
+def study(folder: Path, *, seconds: int, code: int, begun: bool) -> tuple[int, list[str]]:
+    """The exit code of the script, and what it has called."""
+    python = folder / "my python"
+    python.write_text(PYTHON)
+    python.chmod(0o755)
+    if begun:
+        (folder / "the study").mkdir()
+        (folder / "the study" / "resnet20-seed0.h5").touch()
+    said = folder / "said"
+    said.touch()
+    done = subprocess.run(
+        ["sh", ROOT / "benchmarks" / "study.sh", folder / "the study", str(seconds)],
+        env={**os.environ, "PYTHON": str(python), "SAID": str(said), "CODE": str(code)},
+        check=False,
+    )
+    return done.returncode, said.read_text().splitlines()
+
+
+@pytest.mark.parametrize("begun", [False, True])
+def test_time_that_is_over_is_75(begun: bool, tmp_path: Path) -> None:
+    code, said = study(tmp_path, seconds=0, code=0, begun=begun)
+    assert (code, ["summarize" in line for line in said]) == (75, [True] if begun else [])
+
+
+@pytest.mark.parametrize("code", [0, 1, 75])
+def test_a_part_that_fails_keeps_no_other_from_its_turn(code: int, tmp_path: Path) -> None:
+    ended, said = study(tmp_path, seconds=600, code=code, begun=True)
+    assert (ended, len(said)) == (code, 13)
+    assert said[0].startswith("-m rescli reproduce fig6-middle --depth 20 --depth 56 --depth 110 --seeds 1 --out ")
+    assert said[-1].endswith("the study --out " + str(tmp_path / "the study.summaries"))
