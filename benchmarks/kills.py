@@ -16,6 +16,7 @@ import signal
 import sys
 import tempfile
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -85,17 +86,35 @@ def reader(path: Path, report: Path) -> int:
         time.sleep(0.005)
 
 
+PARTS = ("status", "recipe", "progress", "metrics", "inputs", "model", "momentum")
+"""Of a run, all that training decides; sessions, environment and summary say when and where it was."""
+
+
 def same(ours: RunRecord, theirs: RunRecord) -> list[str]:
-    """Names of everything in which two runs differ: weights, momentum, metrics; not the seconds they took."""
-    different = []
-    for part in ("model", "momentum"):
-        mine, other = getattr(ours, part), getattr(theirs, part)
-        different += [f"{part}/{name}" for name in mine if mine[name].tobytes() != other[name].tobytes()]
-    for split, columns in ours.metrics.items():
-        for name, values in columns.items():
-            if name != "seconds" and not np.array_equal(values, theirs.metrics[split][name]):
-                different.append(f"metrics/{split}/{name}")
-    return different
+    """Names of everything in which two runs differ, whichever of them has it, arrays by type, shape and bytes.
+
+    Not the seconds that they took.
+    """
+    mine, other = _leaves(ours), _leaves(theirs)
+    return sorted(name for name in mine.keys() | other.keys() if mine.get(name) != other.get(name))
+
+
+def _leaves(run: RunRecord) -> dict[str, object]:
+    """Everything in a run by its path, as what can be compared."""
+    found: dict[str, object] = {}
+
+    def walk(path: str, value: object) -> None:
+        if isinstance(value, Mapping):
+            for name, item in value.items():
+                walk(f"{path}/{name}", item)
+        elif isinstance(value, np.ndarray):
+            found[path] = value.dtype, value.shape, value.tobytes()
+        else:
+            found[path] = type(value), repr(value)
+
+    for part in PARTS:
+        walk(part, getattr(run, part))
+    return {name: value for name, value in found.items() if not name.endswith("/seconds")}
 
 
 def untouched(folder: Path, options: argparse.Namespace) -> tuple[RunRecord, float]:

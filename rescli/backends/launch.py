@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Sequence
+import signal
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from types import FrameType
 
 from torch.distributed.elastic.multiprocessing.api import SignalException
 from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
@@ -29,12 +32,31 @@ def launch(devices: int, arguments: Sequence[str], *, threads: int | None = None
     # The launcher's own log repeats in many lines what a process says in two.
     logging.getLogger("torch.distributed").setLevel(logging.CRITICAL)
     os.environ.setdefault("OMP_NUM_THREADS", str(threads or max(1, len(os.sched_getaffinity(0)) // devices)))
-    os.environ.setdefault("TORCHELASTIC_SIGNALS_TO_HANDLE", "SIGTERM,SIGINT,SIGHUP,SIGUSR1")
     try:
-        run(parse_args(["--standalone", f"--nproc-per-node={devices}", "-m", "rescli", *arguments]))  # type: ignore[no-untyped-call]
+        with _passing_on(signal.SIGUSR1):
+            run(parse_args(["--standalone", f"--nproc-per-node={devices}", "-m", "rescli", *arguments]))  # type: ignore[no-untyped-call]
     except SignalException as error:
         return Ending(signal=int(error.sigval))
     except ChildFailedError as error:
         rank, failure = error.get_first_failure()
         return Ending(rank=rank, code=failure.exitcode)
     return Ending()
+
+
+@contextmanager
+def _passing_on(number: signal.Signals) -> Iterator[None]:
+    """Have the launcher pass this signal on, too.
+
+    It does so with the signals that end a program, and with this one only where a newer PyTorch was asked to; without, the
+    launcher would die of it and leave its processes behind.
+    """
+
+    def end(received: int, frame: FrameType | None) -> None:
+        sigval = signal.Signals(received)
+        raise SignalException(f"{sigval.name} for the launcher", sigval=sigval)
+
+    before = signal.signal(number, end)
+    try:
+        yield
+    finally:
+        signal.signal(number, before)

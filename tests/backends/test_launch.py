@@ -17,7 +17,6 @@ def test_processes_share_the_processors_of_the_job(
     """Those that the batch system gave it, which may be few of the machine's: six for two, whatever the machine has."""
     monkeypatch.setenv("OMP_NUM_THREADS", "")
     monkeypatch.delenv("OMP_NUM_THREADS")
-    monkeypatch.setenv("TORCHELASTIC_SIGNALS_TO_HANDLE", "SIGTERM")
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(40, 46)))
     started: list[Namespace] = []
     monkeypatch.setattr(launch, "run", started.append)

@@ -10,14 +10,18 @@ import multiprocessing
 import os
 import resource
 import signal
+import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from rescli.errors import StoreError
+import psutil
+
 from rescli.store.header import read_header
+from rescli.store.problems import MissingStore
 
 PATIENCE = 180.0
 """Seconds after which something that should have happened never will."""
@@ -105,11 +109,47 @@ def stored_iteration(path: Path) -> int:
     """Of the store at `path`; 0 if there is none."""
     try:
         iteration = read_header(path).summary["iteration"]
-    except StoreError:
-        assert not path.exists()
+    except MissingStore:
         return 0
     assert isinstance(iteration, int)
     return iteration
+
+
+class Job:
+    """`rescli ARGUMENTS` in a new interpreter, with the processes that it begins. A context manager: none is left behind."""
+
+    def __init__(self, *arguments: str, folder: Path) -> None:
+        environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+        for name in ("RANK", "WORLD_SIZE", "LOCAL_RANK"):
+            environment.pop(name, None)
+        command = [sys.executable, "-m", "rescli", *arguments]
+        pipe = subprocess.PIPE
+        self.process = subprocess.Popen(command, cwd=folder, env=environment, stdout=pipe, stderr=pipe, text=True)
+
+    def __enter__(self) -> Job:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        with suppress(psutil.NoSuchProcess):
+            for one in [*psutil.Process(self.process.pid).children(recursive=True), self.process]:
+                with suppress(psutil.NoSuchProcess):
+                    one.kill()
+        self.process.communicate()
+
+    def wait(self) -> Ended:
+        """Wait for its end."""
+        out, err = self.process.communicate(timeout=PATIENCE)
+        return Ended(self.process.returncode, out, err)
+
+    def wait_for_progress(self, path: Path, beyond: int = 0) -> int:
+        """Wait until a run store shows an iteration above this one; returns it."""
+        until = time.monotonic() + PATIENCE
+        while time.monotonic() < until:
+            if (iteration := stored_iteration(path)) > beyond:
+                return iteration
+            assert self.process.poll() is None, self.wait()
+            time.sleep(0.05)
+        raise AssertionError(f"no progress in {PATIENCE} s")
 
 
 def run(*arguments: str, folder: Path, largest_file: int | None = None) -> Ended:

@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import signal
-import subprocess
-import sys
-import time
 from pathlib import Path
 
 import numpy as np
@@ -18,18 +14,9 @@ from rescli.commands import layers
 from rescli.store.header import read_header
 from rescli.store.reader import read_run, verify
 from tests.cli.conftest import Rescli
-from tests.cli.processes import PATIENCE, SMALL, run, stored_iteration
+from tests.cli.processes import SMALL, Job, run, stored_iteration
 
 NET = ("train", "cifar", "--dataset", "synthetic", "--depth", "8", "--precision", "fp32", "--threads", "1")
-
-
-def start(*arguments: str, folder: Path) -> subprocess.Popen[str]:
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    for name in ("RANK", "WORLD_SIZE", "LOCAL_RANK"):
-        environment.pop(name, None)
-    command = [sys.executable, "-m", "rescli", *arguments]
-    pipe = subprocess.PIPE
-    return subprocess.Popen(command, cwd=folder, env=environment, stdout=pipe, stderr=pipe, text=True)
 
 
 def test_two_processes_do_what_one_does_with_bn_over_half_a_batch(tmp_path: Path) -> None:
@@ -38,11 +25,11 @@ def test_two_processes_do_what_one_does_with_bn_over_half_a_batch(tmp_path: Path
     Up to rounding: 1e-4 of each tensor of the model, 1e-3 of each momentum, where large gradients cancel.
     """
     few = ("--batch-size", "3000", "--iterations", "4", "--lr", "0.01", "--log-every", "2")
-    pair = start(*NET, *few, "--devices", "2", "--out", "two.h5", folder=tmp_path)
-    out, err = pair.communicate(timeout=PATIENCE)
-    assert pair.returncode == 0, err
-    assert out.count("two.h5: 4 iterations") == 1, "only the first process talks"
-    assert err.count("fp32 on cpu") == 1
+    with Job(*NET, *few, "--devices", "2", "--out", "two.h5", folder=tmp_path) as pair:
+        done = pair.wait()
+    assert done.code == 0, done.err
+    assert done.out.count("two.h5: 4 iterations") == 1, "only the first process talks"
+    assert done.err.count("fp32 on cpu") == 1
     assert run(*NET, *few, "--bn-images", "1500", "--out", "one.h5", folder=tmp_path).code == 0
 
     one, two = read_run(tmp_path / "one.h5"), read_run(tmp_path / "two.h5")
@@ -56,39 +43,41 @@ def test_two_processes_do_what_one_does_with_bn_over_half_a_batch(tmp_path: Path
         np.testing.assert_allclose(one.metrics[split]["loss"], two.metrics[split]["loss"], rtol=1e-5)
 
 
-def test_two_processes_stop_together_and_one_goes_on(tmp_path: Path) -> None:
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGUSR1, signal.SIGHUP])
+def test_two_processes_stop_together_and_one_goes_on(number: signal.Signals, tmp_path: Path) -> None:
     path = tmp_path / "run.h5"
     long = (*NET, "--batch-size", "16", "--iterations", "100000", "--checkpoint-every", "0.2", "--out", "run.h5")
-    pair = start(*long, "--devices", "2", folder=tmp_path)
-    _wait_for(path)
-    pair.send_signal(signal.SIGTERM)
-    _, err = pair.communicate(timeout=PATIENCE)
-    assert pair.returncode == 75, err
-    assert "with a checkpoint in run.h5" in err
+    with Job(*long, "--devices", "2", folder=tmp_path) as pair:
+        pair.wait_for_progress(path)
+        pair.process.send_signal(number)
+        done = pair.wait()
+    assert done.code == 75, done.err
+    assert "with a checkpoint in run.h5" in done.err
     reached = stored_iteration(path)
     assert read_header(path).summary["status"] == "stopped"
+    if number is not signal.SIGTERM:
+        return
 
-    alone = start(*long, "--resume", folder=tmp_path)
-    _wait_for(path, beyond=reached)
-    alone.send_signal(signal.SIGTERM)
-    _, err = alone.communicate(timeout=PATIENCE)
-    assert alone.returncode == 75, err
-    assert "processes was 2, now 1" in err
-    assert "BN over 8" in err
+    with Job(*long, "--resume", folder=tmp_path) as alone:
+        alone.wait_for_progress(path, beyond=reached)
+        alone.process.send_signal(signal.SIGTERM)
+        done = alone.wait()
+    assert done.code == 75, done.err
+    assert "processes was 2, now 1" in done.err
+    assert "BN over 8" in done.err
 
 
 def test_a_process_that_dies_ends_the_job_and_not_the_store(tmp_path: Path) -> None:
     path = tmp_path / "run.h5"
     long = (*NET, "--batch-size", "16", "--iterations", "100000", "--checkpoint-every", "0.2", "--out", "run.h5")
-    pair = start(*long, "--devices", "2", folder=tmp_path)
-    _wait_for(path)
-    second = next(child for child in psutil.Process(pair.pid).children() if child.environ().get("RANK") == "1")
-    second.kill()
-    _, err = pair.communicate(timeout=PATIENCE)
-
-    assert pair.returncode not in (0, 75), err
-    assert "the last checkpoint" in err
-    assert "Traceback" not in err
+    with Job(*long, "--devices", "2", folder=tmp_path) as pair:
+        pair.wait_for_progress(path)
+        processes = psutil.Process(pair.process.pid).children()
+        next(child for child in processes if child.environ().get("RANK") == "1").kill()
+        done = pair.wait()
+    assert done.code not in (0, 75), done.err
+    assert "the last checkpoint" in done.err
+    assert "Traceback" not in done.err
     assert verify(path) is not None
     assert stored_iteration(path) > 0
 
@@ -118,15 +107,6 @@ def test_what_makes_no_sense_together(rescli: Rescli, words: tuple[str, ...], me
     found = rescli("train", "cifar", "--dataset", "synthetic", *words)
     assert found.code == 2
     assert message in found.err
-
-
-def _wait_for(path: Path, beyond: int = 0) -> None:
-    until = time.monotonic() + PATIENCE
-    while time.monotonic() < until:
-        if path.exists() and stored_iteration(path) > beyond:
-            return
-        time.sleep(0.05)
-    raise AssertionError("no progress")
 
 
 def test_a_dry_run_counts_on_checkpointed_activations(rescli: Rescli) -> None:

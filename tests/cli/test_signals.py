@@ -17,7 +17,7 @@ from tests.cli.processes import SMALL, Process, run, stored_iteration
 
 RUN = (*SMALL, "--out", "run.h5")
 
-ENDS = {"SIGTERM": 75, "SIGUSR1": 75, "SIGINT": 130}
+ENDS = {"SIGTERM": 75, "SIGUSR1": 75, "SIGHUP": 75, "SIGINT": 130}
 
 
 @pytest.mark.parametrize("name", ENDS)

@@ -14,8 +14,7 @@ import pytest
 from benchmarks.kills import same
 from rescli.store.reader import read_run, verify
 from tests.cli.conftest import Rescli
-from tests.cli.processes import PATIENCE, Process, run, stored_iteration
-from tests.cli.test_devices import start
+from tests.cli.processes import PATIENCE, Job, Process, run, stored_iteration
 from tests.photographs.conftest import CLASSES, VALIDATION, photographs  # noqa: F401 - a fixture
 
 NET = (
@@ -57,9 +56,9 @@ def test_killed_in_the_middle_of_epochs_with_threads_at_work(photographs: Path, 
 def test_two_processes_share_batches(photographs: Path, tmp_path: Path) -> None:  # noqa: F811
     """Each decodes its share; statistics over half a batch, as one process has them with --bn-images."""
     words = (*NET, "--data", str(photographs), "--iterations", "3", "--input", "64", "--lr", "0.001")
-    pair = start(*words, "--devices", "2", "--out", "two.h5", folder=tmp_path)
-    _, err = pair.communicate(timeout=PATIENCE)
-    assert pair.returncode == 0, err
+    with Job(*words, "--devices", "2", "--out", "two.h5", folder=tmp_path) as pair:
+        done = pair.wait()
+    assert done.code == 0, done.err
     assert run(*words, "--bn-images", "4", "--out", "one.h5", folder=tmp_path).code == 0
     one, two = read_run(tmp_path / "one.h5"), read_run(tmp_path / "two.h5")
     assert one.recipe == two.recipe
