@@ -7,7 +7,7 @@ READY  := $(VENV)/.ready
 DEMO   ?= demo
 JOBS   ?= 2
 
-.PHONY: help setup demo test test-long test-gpu lint types check docs kills bench clean
+.PHONY: help setup demo test test-long test-lowest test-gpu lint types check docs kills bench clean
 .DEFAULT_GOAL := help
 
 help:  ## what there is to make
@@ -17,14 +17,16 @@ setup: $(READY)  ## the virtual environment in .venv, with rescli and its tools
 
 # uv installs the gigabytes of PyTorch several times faster than pip; pip does where uv cannot be had.
 $(READY): pyproject.toml
-	$(PYTHON) -m venv $(VENV)
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || \
+	{ echo "$(PYTHON) is too old: rescli needs Python 3.10 or newer. make PYTHON=python3.12 ..." >&2; exit 1; }
+	$(PYTHON) -m venv --clear $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv || true
 	if [ -x $(BIN)/uv ]; then $(BIN)/uv pip install --quiet --python $(BIN)/python -e '.[dev]'; \
 	else $(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]'; fi
 	touch $@
 
 demo: $(READY)  ## train, evaluate and look at a small net: on CIFAR-10 if it is found, else on the built-in images
-	@PATH="$(abspath $(BIN)):$$PATH" sh tools/demo.sh $(DEMO)
+	@PATH="$(abspath $(BIN)):$$PATH" sh tools/demo.sh "$(DEMO)"
 
 # By whole files: what a file has trained is shared by its tests.
 test: $(READY)  ## the test suite, two files at a time (JOBS=2)
@@ -32,6 +34,11 @@ test: $(READY)  ## the test suite, two files at a time (JOBS=2)
 
 test-long: $(READY)  ## the tests that take minutes, too
 	$(BIN)/python -m pytest -m "long or not long"
+
+test-lowest: $(READY)  ## the tests with the oldest libraries that pyproject.toml allows, in an environment of their own (needs uv)
+	$(PYTHON) -m venv --clear $(VENV)-lowest
+	$(BIN)/uv pip install --quiet --resolution lowest-direct --python $(VENV)-lowest/bin/python -e '.[dev]'
+	$(VENV)-lowest/bin/python -m pytest -n $(JOBS) --dist loadfile
 
 test-gpu: $(READY)  ## the tests that need a CUDA device
 	$(BIN)/python -m pytest -m gpu
@@ -57,4 +64,4 @@ bench: $(READY)  ## what a store costs to write and read, and how good the predi
 	$(BIN)/python -m benchmarks.memory
 
 clean:  ## remove what was made here
-	rm -rf $(VENV) $(DEMO) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(VENV)-lowest "$(DEMO)" build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -15,16 +15,16 @@ else
     echo "CIFAR-10 was not found (\`rescli data fetch cifar10\` gets it): training on the built-in synthetic images."
 fi
 
-train="rescli train cifar --dataset $dataset --depth 8 --iterations 300 --out $run"
+set -- rescli train cifar --dataset "$dataset" --depth 8 --iterations 300 --out "$run"
 
-echo; echo "\$ $train   # stopped after 8 seconds"
+echo; echo "\$ $*   # stopped after 8 seconds"
 status=0
-timeout --preserve-status -s TERM 8 $train || status=$?
+timeout --preserve-status -s TERM 8 "$@" || status=$?
 echo "exit code $status (75: stopped early, with a checkpoint; 0: done before that)"
 [ "$status" -eq 0 ] || [ "$status" -eq 75 ]
 
-echo; echo "\$ $train --resume"
-$train --resume
+echo; echo "\$ $* --resume"
+"$@" --resume
 
 echo; echo "\$ rescli eval $run"
 rescli eval "$run"

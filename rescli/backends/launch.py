@@ -51,7 +51,7 @@ def _passing_on(number: signal.Signals) -> Iterator[None]:
     launcher would die of it and leave its processes behind.
     """
 
-    def end(received: int, frame: FrameType | None) -> None:
+    def end(received: int, _: FrameType | None) -> None:
         sigval = signal.Signals(received)
         raise SignalException(f"{sigval.name} for the launcher", sigval=sigval)
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from rescli.errors import RescliError
+from rescli.words import duration as duration
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -174,16 +175,6 @@ def pairs(values: Mapping[str, Any]) -> None:
 def percent(value: float | None) -> str:
     """An error as the paper prints it, with its unit."""
     return "" if value is None else f"{value:.2f} %"
-
-
-def duration(seconds: float) -> str:
-    """As people say it: 45 s, 12:07 or 3:12:07."""
-    whole = round(seconds)
-    if whole < 60:
-        return f"{whole} s"
-    minutes, second = divmod(whole, 60)
-    hours, minute = divmod(minutes, 60)
-    return f"{hours}:{minute:02}:{second:02}" if hours else f"{minute}:{second:02}"
 
 
 def on_terminal() -> bool:

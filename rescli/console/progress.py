@@ -7,7 +7,8 @@ import time
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
-from rescli.console import duration, note, percent
+from rescli.console import note, percent
+from rescli.words import duration
 
 if TYPE_CHECKING:
     from rich.progress import Progress

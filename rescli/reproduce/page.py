@@ -15,7 +15,6 @@ from rescli.analysis.recipes import word
 from rescli.analysis.run import Run
 from rescli.analysis.table import Footnotes, Table, spread
 from rescli.analysis.table6 import paper_error
-from rescli.console import duration
 from rescli.errors import UsageError
 from rescli.recipes.cifar import PAPER_ITERATIONS
 from rescli.reproduce.chapters import Chapter, chapters
@@ -24,6 +23,7 @@ from rescli.reproduce.results import Result
 from rescli.reproduce.settings import PAPER_DATASET, Settings
 from rescli.reproduce.summaries import Summaries
 from rescli.reproduce.tables import markdown_row
+from rescli.words import duration
 
 COLUMNS = ("element", "command", "net", "paper", "ours", "differs", "device", "time of a run")
 

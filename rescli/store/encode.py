@@ -129,7 +129,7 @@ class Builder:
             self.text(root, name, dump_json(getattr(record, name)))
         metrics = self.group(root, "metrics")
         for split, columns in sorted(record.metrics.items()):
-            self.columns(self.group(metrics, split), columns)
+            self.columns(self.group(metrics, _plain_name(split)), columns)
         checkpoint = self.group(root, "checkpoint")
         self.arrays(self.group(root, "input"), record.inputs)
         self.arrays(self.group(checkpoint, "model"), record.model)
@@ -159,7 +159,7 @@ class Builder:
     def arrays(self, parent: Any, values: Mapping[str, Array]) -> None:
         """One dataset per entry."""
         for name, value in sorted(values.items()):
-            self.array(parent, name, value)
+            self.array(parent, _plain_name(name), value)
 
     def columns(self, parent: Any, columns: Mapping[str, Array]) -> None:
         """Metric columns: one-dimensional, of equal length, 64 bits wide, with their units."""
@@ -169,7 +169,9 @@ class Builder:
             values = np.asarray(column)
             if values.ndim != 1 or values.dtype.kind not in "iuf":
                 raise ValueError(f"{name}: a column is one-dimensional and numeric")
-            dataset = self.array(parent, name, values.astype(np.float64 if values.dtype.kind == "f" else np.int64))
+            dataset = self.array(
+                parent, _plain_name(name), values.astype(np.float64 if values.dtype.kind == "f" else np.int64)
+            )
             if name in UNITS:
                 self.attribute(dataset, "units", UNITS[name])
 
@@ -239,6 +241,13 @@ def _text(value: str) -> tuple[Any, Array]:
         raise ValueError("text with a zero byte does not fit into a run store")
     dtype = h5py.string_dtype("utf-8", max(1, len(data)))
     return h5t.py_create(dtype, logical=True), np.array(data, dtype=dtype)
+
+
+def _plain_name(name: str) -> str:
+    """A name with an at sign would be read as that of an attribute. Raises `ValueError`."""
+    if "@" in name:
+        raise ValueError(f"not a name for an entry of a run store: {name!r}")
+    return name
 
 
 def _checked(name: str) -> bytes:

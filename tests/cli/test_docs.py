@@ -24,13 +24,6 @@ def groups(tree: Any) -> Iterator[Any]:
             yield from groups(child)
 
 
-def test_the_commands_of_the_readme_are_there() -> None:
-    assert {"train cifar", "eval", "runs list", "runs show", "runs verify", "runs watch", "runs export"} <= set(
-        COMMANDS
-    )
-    assert {"runs restore", "data verify", "data fetch", "backends"} <= set(COMMANDS)
-
-
 def test_what_people_do_first_stands_first() -> None:
     assert list(command().commands)[:3] == ["train", "eval", "build"]
 

@@ -13,6 +13,8 @@ import numpy as np
 import pytest
 from torchvision.datasets import CIFAR10
 
+from tests.cli.conftest import rescli as rescli
+
 FOLDER = "cifar-10-batches-py"
 BATCHES = [f"data_batch_{i}" for i in range(1, 6)]
 

@@ -17,6 +17,7 @@ from rescli.data.fetch import fetch
 from rescli.data.locate import cache
 from rescli.data.read import load, verify
 from rescli.errors import DataError, UsageError
+from tests.cli.conftest import Rescli
 from tests.data.conftest import FOLDER, Tiny
 
 
@@ -159,3 +160,18 @@ def test_a_folder_that_cannot_be_made(tiny: Tiny, tmp_path: Path, where: Callabl
 def test_names_without_files(name: str) -> None:
     with pytest.raises(UsageError):
         fetch(name)
+
+
+@pytest.mark.usefixtures("server")
+def test_as_one_types_it(rescli: Rescli, tmp_path: Path) -> None:
+    """The first thing that a new user needs, and `--download`, which needs nothing before."""
+    found = rescli("data", "fetch", "cifar10", "--data", tmp_path / "data", "--json")
+    assert (found.code, found.document) == (0, {"name": "cifar10", "root": str(tmp_path / "data")})
+    assert "fetching CIFAR-10" in found.err
+    assert rescli("data", "verify", "cifar10", "--data", tmp_path / "data").code == 0
+    few = ("--depth", "8", "--batch-size", "10", "--iterations", "1", "--precision", "fp32", "--threads", "1")
+    train = ("train", "cifar", *few, "--data", tmp_path / "new", "--out", tmp_path / "run.h5")
+    assert rescli(*train).code == 3, "no other command downloads unasked"
+    done = rescli(*train, "--download")
+    assert (done.code, "fetching CIFAR-10" in done.err) == (0, True), done.err
+    assert rescli("eval", tmp_path / "run.h5", "--data", tmp_path / "new", "--json").document["images"] == 20
