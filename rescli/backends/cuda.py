@@ -179,8 +179,8 @@ class CudaWorker(TorchWorker):
                 rows.record_stream(self.stream)  # it was made on another: its memory is free when this one has read it
         return [rows if rows.is_cuda else rows.pin_memory() for rows in plan]
 
-    def _look(self, examination: Examination, images: int, *, settled: bool) -> None:
-        if not settled:  # hooks are Python, which a replay would leave out
+    def _look(self, examination: Examination, images: int) -> None:
+        if not examination.settled:  # hooks are Python, which a replay would leave out
             examination(images)
             return
         if examination not in self._tests:

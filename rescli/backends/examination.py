@@ -36,6 +36,7 @@ class Examination:
         self._network, self._feed, self._bf16, self._device = network, feed, bf16, device
         self._compiled, self._finish = compiled, finish
         self._folded: nn.Module | None = None
+        self._finished: nn.Module | None = None
         self._run: nn.Module = network
         self.loss = torch.zeros((), dtype=torch.float64, device=device)
         self.images = torch.zeros(classes, dtype=torch.int64, device=device)
@@ -44,8 +45,8 @@ class Examination:
         self._rows = torch.arange(len(feed), device=device)  # type: ignore[arg-type]
         self._plan: tuple[Tensor, ...] = ()
 
-    def begin(self, first: int) -> bool:
-        """Start over, at image `first`, with the weights as they are now. Whether a folded net does the work."""
+    def begin(self, first: int) -> None:
+        """Start over, at image `first`, with the weights as they are now."""
         self._network.eval()
         fresh = folded(self._network)
         if fresh is self._network:
@@ -55,6 +56,10 @@ class Examination:
         for total in (self.loss, self.images, self.errors):
             total.zero_()
         self._row.fill_(first)
+
+    @property
+    def settled(self) -> bool:
+        """Whether a folded net does the work: only its weights change then, and what was recorded of it still holds."""
         return self._run is not self._network
 
     def follow(self, plan: Sequence[Tensor]) -> None:
@@ -89,21 +94,20 @@ class Examination:
         return self._run
 
     def _logits(self, x: Tensor) -> Tensor:
-        if self._run is self._network:
-            with self._autocast():
-                logits: Tensor = self._run(x)
+        if self.settled:
+            logits: Tensor = self._run(x.to(torch.bfloat16) if self._bf16 else x)
         else:
-            logits = self._run(x.to(torch.bfloat16) if self._bf16 else x)
+            with self._autocast():
+                logits = self._run(x)
         return logits.float()
 
     @torch.no_grad()
     def _take(self, fresh: nn.Module) -> None:
-        if self._folded is None:
-            self._folded = fresh
+        if self._folded is None or self._finished is None:
             if self._compiled:
                 compile_blocks(fresh)
-            self._run = self._finish(fresh)
-            self._finished = self._run
+            self._folded, self._finished = fresh, self._finish(fresh)
+            self._run = self._finished
             return
         for mine, new in zip(self._folded.parameters(), fresh.parameters(), strict=True):
             mine.copy_(new)

@@ -127,13 +127,13 @@ class TorchWorker:
         """
         examination = self._examinations.get(split) or self._examine(split)
         first, count = self.team.share(len(self.feeds[split]))  # type: ignore[arg-type]
-        settled = examination.begin(first)
+        examination.begin(first)
         stopped = False
         for images in self._resident(count) if plans is None else self._brought(examination, plans):
             stopped = stopped or stop()
             if stopped:
                 break
-            self._test(examination, images, settled=settled)
+            self._test(examination, images)
         if any(self.team.any(stopped)):
             return None
         return Tally(
@@ -183,16 +183,16 @@ class TorchWorker:
         """What a device makes of a folded network."""
         return network
 
-    def _test(self, examination: Examination, images: int, *, settled: bool) -> None:
-        """The next images. `settled`: only the weights have changed since the last time, so a recording still holds."""
-        if settled and self.compiled:
+    def _test(self, examination: Examination, images: int) -> None:
+        """The next images."""
+        if examination.settled and self.compiled:
             if examination not in self._rehearsals:
                 self._rehearsals[examination] = Rehearsal(examination.module, examination.rehearse)
             self._rehearsals[examination](images)
-        self._look(examination, images, settled=settled)
+        self._look(examination, images)
 
-    def _look(self, examination: Examination, images: int, *, settled: bool) -> None:
-        del settled
+    def _look(self, examination: Examination, images: int) -> None:
+        """The same, on a device that may have a faster way than calling it."""
         examination(images)
 
     def state(self) -> State:

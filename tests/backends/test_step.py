@@ -296,7 +296,8 @@ def test_a_second_evaluation_sees_the_new_weights(images: Any) -> None:  # noqa:
     exam = Examination(work.network, work.feeds["test"], 10, bf16=False, device=torch.device("cpu"))
     losses = []
     for _ in range(2):
-        assert exam.begin(0)
+        exam.begin(0)
+        assert exam.settled
         exam(50)
         losses.append(float(exam.loss))
         with torch.no_grad():

@@ -122,8 +122,8 @@ class _Settling:
                 f"{self.path}: these tensors fit a residual net with option A and a plain net",
                 f"Say which: {shape} or {shape.replace('resnet', 'plain')}.",
             )
-        for source, values in (("its tensors", shown), ("the file or its layout", self.found.stated)):
-            self.agree(source, values)
+        self.agree("its tensors", shown)
+        self.agree("the file or its layout", self.found.stated, only_a_convention=self.raw.metadata is None)
         forks = {**shown, **self.found.stated, **self.stated}
         if "conv1.bias" in self.found.tensors:
             forks["stem_bias"] = True
@@ -141,12 +141,11 @@ class _Settling:
             raise RescliError(f"{self.path}: these weights are of {stored}, not {said}", "Name the right one.")
         return stored
 
-    def agree(self, source: str, values: Mapping[str, Any]) -> None:
+    def agree(self, source: str, values: Mapping[str, Any], *, only_a_convention: bool = False) -> None:
+        """Raises `RescliError` where the user says otherwise, who may know better than `only_a_convention`."""
+        own_risk = ", or take the risk: --layout rescli" if only_a_convention else ""
         for key, value in values.items():
             if key in self.stated and self.stated[key] != value:
-                own_risk = (
-                    ", or take the risk: --layout rescli" if self.raw.metadata is None and "layout" in source else ""
-                )
                 raise RescliError(
                     f"{self.path}: {source} say {key} = {value}, not {self.stated[key]}",
                     f"Weights of another graph give wrong answers in silence. Leave --{key.replace('_', '-')} out{own_risk}.",
