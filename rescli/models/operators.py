@@ -83,6 +83,15 @@ class _Maker:
         self.size = input_size
         self.stage = self.block = ""
 
+    @property
+    def at(self) -> tuple[str, int, int]:
+        """The operator that the next one reads, its channels and size."""
+        return self.last, self.channels, self.size
+
+    @at.setter
+    def at(self, place: tuple[str, int, int]) -> None:
+        self.last, self.channels, self.size = place
+
     def residual(self, spec: NetworkSpec) -> Iterator[Operator]:
         stem = spec.stem
         self.stage = self.block = "conv1"
@@ -101,7 +110,7 @@ class _Maker:
         yield self.fc("fc", spec.classes)
 
     def residual_block(self, block: Block) -> Iterator[Operator]:
-        entry = (self.last, self.channels, self.size)
+        entry = self.at
         convolutions = block.convolutions
         for number, (kernel, channels, stride) in enumerate(convolutions, start=1):
             yield self.conv(f"{block.name}.conv{number}", kernel, channels, stride)
@@ -109,24 +118,14 @@ class _Maker:
             if number < len(convolutions):
                 yield self.same(f"{block.name}.relu{number}", "relu")
         if block.shortcut is not None:
-            residual, shortcut = self.last, entry[0]
-            self.last, self.channels, self.size = entry
+            end, self.at = self.at, entry
             if block.projection:
                 yield self.conv(f"{block.name}.downsample.0", 1, block.channels, block.stride, kind="projection")
                 yield self.same(f"{block.name}.downsample.1", "bn")
-                shortcut = self.last
             elif block.reshapes:
-                yield self.make(
-                    f"{block.name}.downsample",
-                    "pad",
-                    block.channels,
-                    convolved(self.size, 1, block.stride),
-                    1,
-                    block.stride,
-                )
-                shortcut = self.last
-            self.channels, self.size = block.channels, convolved(entry[2], 1, block.stride)
-            self.last = residual
+                size = convolved(self.size, 1, block.stride)
+                yield self.make(f"{block.name}.downsample", "pad", block.channels, size, 1, block.stride)
+            shortcut, self.at = self.last, end
             yield self.same(f"{block.name}.add", "add", shortcut)
         yield self.same(f"{block.name}.relu{len(convolutions)}", "relu")
 
