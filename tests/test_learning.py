@@ -10,7 +10,7 @@ from rescli.engine.evaluate import evaluate_run
 from rescli.engine.request import Request
 from rescli.engine.train import train
 from rescli.recipes.cifar import CifarRecipe
-from tests.data.conftest import cifar_root  # noqa: F401 - a fixture
+from tests.data.conftest import cifar_root as cifar_root
 
 
 def error_of(recipe: CifarRecipe, path: Path, data: Path | None = None) -> float:
@@ -27,7 +27,7 @@ def test_on_the_built_in_images(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("plain", [False, True], ids=["residual", "plain"])
-def test_on_cifar10(tmp_path: Path, cifar_root: Path, plain: bool) -> None:  # noqa: F811
+def test_on_cifar10(tmp_path: Path, cifar_root: Path, plain: bool) -> None:
     """Guessing is wrong in 90 % of all cases."""
     recipe = CifarRecipe(depth=8, plain=plain, iterations=300)
 

@@ -26,8 +26,8 @@ from rescli.engine.train import train
 from rescli.errors import BackendError
 from rescli.recipes.cifar import CifarRecipe
 from rescli.store.reader import read_run
+from tests.backends.jobs import job, steps
 from tests.backends.test_step import train as train_steps
-from tests.backends.test_worker import images, job, steps  # noqa: F401 - `images` is a fixture
 
 gpu = [pytest.mark.gpu, pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")]
 
@@ -79,7 +79,7 @@ class Pretended:
 
 
 @pytest.fixture
-def pretended(monkeypatch: pytest.MonkeyPatch, images: object) -> CudaWorker:  # noqa: F811
+def pretended(monkeypatch: pytest.MonkeyPatch, images: object) -> CudaWorker:
     """A `CudaWorker` on the processor; what it says to streams and events is in `Pretended.said`."""
     Pretended.said.clear()
     for name, value in {
@@ -158,7 +158,7 @@ class TestOnAGpu:
         assert torch.equal(x, theirs_x.cpu())
         assert torch.equal(y, theirs_y.cpu())
 
-    def test_a_step_is_the_cpus_to_rounding(self, images: object) -> None:  # noqa: F811
+    def test_a_step_is_the_cpus_to_rounding(self, images: object) -> None:
         ours, theirs = CpuBackend().start(job(images)), CudaBackend().start(job(images))
         steps(ours, images)
         steps(theirs, images)
@@ -167,7 +167,7 @@ class TestOnAGpu:
         for name, value in ours.state().model.items():
             np.testing.assert_allclose(theirs.state().model[name], value, rtol=2e-2, atol=2e-3, err_msg=name)
 
-    def test_no_step_waits_for_the_device(self, images: object) -> None:  # noqa: F811
+    def test_no_step_waits_for_the_device(self, images: object) -> None:
         worker = CudaBackend().start(job(images, precision="bf16"))
         steps(worker, images)
         plan = worker.feeds["train"].plan_tensors(Order(96, 0).epoch(1))  # type: ignore[operator]
@@ -188,7 +188,7 @@ class TestOnAGpu:
         assert same(read_run(tmp_path / "a.h5"), read_run(tmp_path / "b.h5")) == []
 
     @pytest.mark.parametrize("compiled", [False, True])
-    def test_a_hundred_replayed_steps_are_the_ordinary_ones(self, images: object, compiled: bool) -> None:  # noqa: F811
+    def test_a_hundred_replayed_steps_are_the_ordinary_ones(self, images: object, compiled: bool) -> None:
         """In fp32: to 1e-5 where only the replay differs, to 1e-3 where the compiler orders sums in another way.
 
         That at a small rate, for at a large one rounding grows; and with algorithms that give the same bits every time.
@@ -208,7 +208,7 @@ class TestOnAGpu:
             ours = replayed.state().model[name]
             assert np.linalg.norm(ours - value) <= (1e-3 if compiled else 1e-5) * np.linalg.norm(value) + 1e-6, name
 
-    def test_evaluations_are_replayed_with_new_weights(self, images: object) -> None:  # noqa: F811
+    def test_evaluations_are_replayed_with_new_weights(self, images: object) -> None:
         worker, cpu = CudaBackend().start(job(images)), CpuBackend().start(job(images))
         for _ in range(4):  # twice as they are, recorded, replayed
             steps(worker, images)
@@ -219,7 +219,7 @@ class TestOnAGpu:
             assert ours.loss == pytest.approx(theirs.loss, rel=1e-3)
         assert [tests.recorded for tests in worker._tests.values()] == [(50,)]
 
-    def test_two_workers_take_turns_on_streams_of_their_own(self, images: object) -> None:  # noqa: F811
+    def test_two_workers_take_turns_on_streams_of_their_own(self, images: object) -> None:
         first, second, alone = (CudaBackend().start(job(images, deterministic=True, compile=False)) for _ in range(3))
         for _ in range(4):
             steps(first, images)

@@ -26,7 +26,7 @@ from rescli.models.build import build
 from rescli.models.cifar import cifar_spec
 from rescli.models.fold import folded
 from rescli.models.names import network
-from tests.backends.test_worker import SGD, images, job  # noqa: F401 - `images` is a fixture
+from tests.backends.jobs import SGD, job
 from tests.models.weights.others import randomized
 
 
@@ -40,7 +40,7 @@ def train(worker: Any, count: int, batch: int = 32, rate: float = 0.05) -> None:
         worker.train_step(iteration, batch * step, min(batch * (step + 1), 96), rate if iteration < 6 else rate / 5)
 
 
-def plain(images: Any, count: int, *, bf16: bool) -> nn.Module:  # noqa: F811
+def plain(images: Any, count: int, *, bf16: bool) -> nn.Module:
     """The same recipe with PyTorch's own optimizer and autocast."""
     work = job(images)
     net, feed = work.network.to(memory_format=torch.channels_last), work.feeds["train"]
@@ -70,7 +70,7 @@ def distance(worker: Any, net: nn.Module) -> float:
 
 
 @pytest.mark.parametrize(("bf16", "tolerance"), [(False, 1e-5), (True, 1e-4)])
-def test_twelve_steps_are_pytorchs(images: Any, bf16: bool, tolerance: float) -> None:  # noqa: F811
+def test_twelve_steps_are_pytorchs(images: Any, bf16: bool, tolerance: float) -> None:
     worker = CpuBackend().start(job(images, precision="bf16" if bf16 else "fp32"))
     train(worker, 12)
 
@@ -78,7 +78,7 @@ def test_twelve_steps_are_pytorchs(images: Any, bf16: bool, tolerance: float) ->
 
 
 @pytest.mark.parametrize("precision", ["fp32", "bf16"])
-def test_checkpointed_activations_change_no_bit(images: Any, precision: str) -> None:  # noqa: F811
+def test_checkpointed_activations_change_no_bit(images: Any, precision: str) -> None:
     whole, thrifty = (
         CpuBackend().start(
             job(images, network=build(cifar_spec(8), bn_groups=2), precision=precision, checkpoint_activations=flag)
@@ -97,7 +97,7 @@ def test_checkpointed_activations_change_no_bit(images: Any, precision: str) -> 
 
 @pytest.mark.long
 @pytest.mark.parametrize(("rate", "tolerance"), [(1e-4, 1e-5), (1e-3, 1e-3)])
-def test_a_hundred_compiled_steps_are_the_eager_ones(images: Any, rate: float, tolerance: float) -> None:  # noqa: F811
+def test_a_hundred_compiled_steps_are_the_eager_ones(images: Any, rate: float, tolerance: float) -> None:
     """Of each tensor. At larger learning rates rounding grows on the way: 2e-4 of the first layer at 0.005."""
     eager, compiled = (CpuBackend().start(job(images, compile=flag)) for flag in (False, True))
     for worker in (eager, compiled):
@@ -114,7 +114,7 @@ def test_a_hundred_compiled_steps_are_the_eager_ones(images: Any, rate: float, t
     assert theirs.loss == pytest.approx(ours.loss, rel=10 * tolerance)
 
 
-def test_what_cannot_be_compiled_runs_as_it_is_written(images: Any, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: F811
+def test_what_cannot_be_compiled_runs_as_it_is_written(images: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(network: nn.Module) -> None:
         def fail(*_: Any) -> None:
             raise RuntimeError("no compiler here")
@@ -156,11 +156,11 @@ class Replaying(CpuWorker):
         assert self.step is not None
         self.steps = Replayed(self.step, record, "the training step")
 
-    def _run(self, step: TrainingStep, images: int) -> None:  # noqa: F811
+    def _run(self, step: TrainingStep, images: int) -> None:
         self.steps(images)
 
 
-def test_replayed_steps_are_the_ordinary_ones(images: Any) -> None:  # noqa: F811
+def test_replayed_steps_are_the_ordinary_ones(images: Any) -> None:
     """Batches of 40 out of 96: two whole ones and a short one of 16 in every epoch, at two learning rates."""
     recorder = Recorder()
     replaying = Replaying(job(images), torch.device("cpu"), eval_batch=50, record=recorder)
@@ -194,14 +194,14 @@ def test_memory_that_runs_out_is_not_taken_for_a_failure() -> None:
     def refuse(body: Callable[[], None]) -> Callable[[], None]:
         raise MemoryError
 
-    steps = Replayed(lambda images: None, refuse, "the training step")  # noqa: F811
+    steps = Replayed(lambda images: None, refuse, "the training step")
     steps(1)
     steps(1)
     with pytest.raises(MemoryError):
         steps(1)
 
 
-def test_a_rehearsal_that_fails_midway_leaves_no_trace(images: Any) -> None:  # noqa: F811
+def test_a_rehearsal_that_fails_midway_leaves_no_trace(images: Any) -> None:
     """Statistics of the layers before the failure had moved already, and the batch is computed once more."""
     work = job(images)
     feed = work.feeds["train"]
@@ -250,7 +250,7 @@ def test_every_parameter_begins_where_16_bytes_can_be_loaded_at_once(classes: in
     assert int(flat.values.count_nonzero()) == held, "all else is zero"
 
 
-def test_what_is_aimed_at_arrives(images: Any) -> None:  # noqa: F811
+def test_what_is_aimed_at_arrives(images: Any) -> None:
     """After a jump to another iteration the sums name that one; NaN weights make every loss bad."""
     work = job(images)
     feed = work.feeds["train"]
@@ -291,7 +291,7 @@ def test_without_the_operators_the_net_itself_runs(monkeypatch: pytest.MonkeyPat
     assert fused(net) is net
 
 
-def test_a_second_evaluation_sees_the_new_weights(images: Any) -> None:  # noqa: F811
+def test_a_second_evaluation_sees_the_new_weights(images: Any) -> None:
     work = job(images)
     exam = Examination(work.network, work.feeds["test"], 10, bf16=False, device=torch.device("cpu"))
     losses = []

@@ -14,6 +14,8 @@ import pytest
 from torchvision.datasets import CIFAR10
 
 from tests.cli.conftest import rescli as rescli
+from tests.photographs.conftest import photographs as photographs
+from tests.photographs.conftest import trained as trained
 
 FOLDER = "cifar-10-batches-py"
 BATCHES = [f"data_batch_{i}" for i in range(1, 6)]

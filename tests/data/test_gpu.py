@@ -29,7 +29,7 @@ from rescli.data.scaled import Augmentation, scaled_plan, training_view
 from rescli.data.stream import training_batches
 from rescli.errors import BackendError, DataError
 from tests.data.test_scaled import image
-from tests.photographs.conftest import Train, little, photographs, trained  # noqa: F401 - fixtures
+from tests.photographs.conftest import Train, little
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*TorchCodec.*:DeprecationWarning")  # torchvision 0.29 recommends it
 
@@ -224,7 +224,7 @@ def test_batches_before_a_damaged_image_are_whole(
         next(made)
 
 
-def test_a_run_remembers_who_decodes(trained: Train, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: F811
+def test_a_run_remembers_who_decodes(trained: Train, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(BackendError, match="backend 'cpu' decodes no JPEGs"):
         trained(little(), decode="gpu")
     monkeypatch.setattr(CpuBackend, "jpeg_decoder", lambda _: HERE, raising=False)
@@ -267,7 +267,7 @@ class TestOnAGpu:
             assert close(pixels, expected, most=5, mean=1.0)
 
     @pytest.mark.parametrize("deterministic", [False, True])
-    def test_a_run_is_captured_while_the_next_images_are_decoded(self, trained: Train, deterministic: bool) -> None:  # noqa: F811
+    def test_a_run_is_captured_while_the_next_images_are_decoded(self, trained: Train, deterministic: bool) -> None:
         """Two sizes of batches, each of which is captured at its third: while the next ones are decoded."""
         options = {"backend": "cuda", "deterministic": deterministic}
         recipe = little(iterations=18, learning_rate=0.001)

@@ -16,6 +16,7 @@ from rescli.engine.train import train
 from rescli.recipes.cifar import CifarRecipe
 from rescli.store.reader import read_run
 from rescli.store.record import RunRecord
+from tests.backends.jobs import images as images
 
 Train = Callable[..., tuple[Outcome, RunRecord]]
 

@@ -18,7 +18,7 @@ from rescli.engine.train import train
 from rescli.errors import BackendError, StoreError, UsageError
 from rescli.models.build import build
 from rescli.models.cifar import cifar_spec
-from tests.backends.test_worker import images, job  # noqa: F401 - `images` is a fixture
+from tests.backends.jobs import job
 from tests.engine.conftest import small
 
 
@@ -59,7 +59,7 @@ class Half(Team):
         return tensor
 
 
-def test_the_halves_of_a_step_add_up_to_bn_over_two_groups(images: object) -> None:  # noqa: F811
+def test_the_halves_of_a_step_add_up_to_bn_over_two_groups(images: object) -> None:
     """Gradients of both processes summed, and the mean of their statistics, are those of one with two groups."""
     one = CpuBackend().start(job(images, network=build(cifar_spec(8), bn_groups=2)))
     halves = [Half(0), Half(1)]
