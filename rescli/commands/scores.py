@@ -34,13 +34,27 @@ def show_graded(result: Graded, *, json: bool) -> None:
         _by_class(classes)
     about = result.predictions.about
     how = ", ".join(str(about[name]) for name in ("precision", "views") if about.get(name))
-    console.say(f"{result.title}; {how}" + (f"; inputs: {about['inputs']}" if "inputs" in about else ""))
+    console.say(
+        f"{result.title}{_reached(result)}; {how}" + (f"; inputs: {about['inputs']}" if "inputs" in about else "")
+    )
     top1, top5 = result.error(1), result.error(5)
     errors = "no labels" if top1 is None else f"top-1 error {top1:.2f} %"
     errors += "" if top5 is None else f", top-5 error {top5:.2f} %"
     rate = "" if result.images_per_second is None else f", {result.images_per_second:,.1f} images/s"
     left = f", {len(result.skipped):,} left out" if result.skipped else ""
     console.say(f"{result.data}: {result.images:,} images{left}: {errors}{rate}")
+
+
+def _reached(result: Graded) -> str:
+    """How far a run had got; of an ensemble, how many of its networks were of unfinished runs."""
+    from rescli.engine.about import networks_in
+
+    networks = networks_in(result.predictions.about)
+    if len(result.runs) == networks == 1:
+        ((iteration, iterations),) = result.runs
+        return f" after {iteration:,} of {iterations:,} iterations"
+    unfinished = sum(iteration < iterations for iteration, iterations in result.runs)
+    return f" ({unfinished} of {networks} unfinished)" if unfinished else ""
 
 
 def _by_class(rows: list[tuple[str, int, int, float]]) -> None:

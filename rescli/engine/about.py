@@ -56,6 +56,11 @@ def about_ensemble(members: Sequence[Mapping[str, Any]], names: Sequence[str]) -
     }
 
 
+def networks_in(about: Mapping[str, Any]) -> int:
+    """How many networks a member's scores are the mean of: one where an older version does not name them."""
+    return max(1, len(about.get("networks", [])))
+
+
 def _joined(members: Sequence[Mapping[str, Any]], name: str) -> list[Any]:
     """The lists of all members; null for each network of a member that has none."""
     return [value for member in members for value in member.get(name) or [None] * len(member.get("networks", []))]

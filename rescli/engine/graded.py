@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import csv
-import io
-from collections.abc import Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from rescli.engine.about import about_ensemble
 from rescli.errors import UsageError
 from rescli.store.predictions import Predictions
 from rescli.store.target import check_folder
@@ -38,9 +36,19 @@ class Graded:
         """Whether there is an error to speak of."""
         return self.images > 0 and bool((self.predictions.labels >= 0).all())
 
+    @property
+    def runs(self) -> tuple[tuple[int, int], ...]:
+        """The iteration, and how many there are, of each network that a run has; weights from elsewhere have neither."""
+        about = self.predictions.about
+        found = zip(about.get("iterations") or (), about.get("recipes") or (), strict=False)
+        return tuple((reached, recipe["iterations"]) for reached, recipe in found if reached is not None and recipe)
+
     def error(self, k: int) -> float | None:
-        """Top-k error in %: the true class is not among the k best. None without labels, and where k is all classes."""
-        if not self.labelled or k >= self.predictions.scores.shape[1]:
+        """Top-k error in %: the true class is not among the k best. None without labels.
+
+        None, too, where the k best of several are all classes there are.
+        """
+        if not self.labelled or k >= max(2, self.predictions.scores.shape[1]):
             return None
         return 100 * float((ranks(self.predictions) >= k).mean())
 
@@ -86,44 +94,34 @@ def ranks(made: Predictions) -> npt.NDArray[np.int64]:
     return found
 
 
-def mean_of(members: Sequence[Predictions], names: Sequence[str]) -> Predictions:
-    """The mean of the members' scores for each image (Sec. 4.1, Table 5). Raises `UsageError` if they do not fit."""
-    first = members[0]
-    for name, other in zip(names, members, strict=True):
-        for what in ("files", "classes"):
-            if getattr(other, what) != getattr(first, what):
-                raise UsageError(f"{name} and {names[0]} are not about the same {what}", "Test all on the same images.")
-        if other.about.get("average") != first.about.get("average"):
-            raise UsageError(
-                f"{name} has {other.about.get('average')} scores, {names[0]} has {first.about.get('average')}",
-                "Test all with the same --average.",
-            )
-        if not np.array_equal(other.labels, first.labels):
-            raise UsageError(
-                f"{name} and {names[0]} have different true classes for the same images", "Which is right?"
-            )
-    scores = np.mean([member.scores.astype(np.float64) for member in members], axis=0)
-    about = about_ensemble([member.about for member in members], names)
-    return Predictions(
-        scores=scores.astype(np.float32), labels=first.labels, files=first.files, classes=first.classes, about=about
-    )
+def as_csv(made: Predictions) -> Iterator[bytes]:
+    """A line for each image: its name, its true class (or nothing), the five best classes, and all scores.
 
-
-def as_csv(made: Predictions) -> bytes:
-    """A line for each image: its name, its true class (or nothing), the five best classes, and all scores."""
-    text = io.StringIO()
-    lines = csv.writer(text, lineterminator="\n")
+    One after another: as text the test server's 100,000 lines of 1,000 scores would fill gigabytes of memory.
+    """
+    lines = csv.writer(_Echo(), lineterminator="\n")
     names = names_of(made)
-    best = np.argsort(-made.scores, axis=1, kind="stable")[:, :5]
-    lines.writerow(
-        ["file", "class", *(f"best{k + 1}" for k in range(best.shape[1])), *(f"score:{name}" for name in names)]
+    best = min(5, len(names))
+    yield _encoded(
+        lines.writerow(["file", "class", *(f"best{k + 1}" for k in range(best)), *(f"score:{name}" for name in names)])
     )
-    for file, label, top, scores in zip(
-        made.files, made.labels.tolist(), best.tolist(), made.scores.tolist(), strict=True
-    ):
+    for file, label, scores in zip(made.files, made.labels.tolist(), made.scores, strict=True):
+        top = np.argsort(-scores, kind="stable")[:best].tolist()
         true = names[label] if label >= 0 else ""
-        lines.writerow([file, true, *(names[k] for k in top), *(f"{score:.9g}" for score in scores)])
-    return text.getvalue().encode("utf-8", "surrogateescape")  # a file's name need not be text
+        yield _encoded(
+            lines.writerow([file, true, *(names[k] for k in top), *(f"{score:.9g}" for score in scores.tolist())])
+        )
+
+
+class _Echo:
+    """What a CSV writer writes is handed back by its `writerow`."""
+
+    def write(self, line: str) -> str:
+        return line
+
+
+def _encoded(line: str) -> bytes:
+    return line.encode("utf-8", "surrogateescape")  # a file's name need not be text
 
 
 def save(path: Path, made: Predictions) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -62,8 +62,8 @@ def save_network(path: Path, bundle: Bundle) -> None:
     )
 
 
-def save_bytes(path: Path, data: bytes) -> None:
-    """Write an export in one step: whoever reads sees all of it or nothing. Raises `StoreError`."""
+def save_bytes(path: Path, data: bytes | Iterable[bytes]) -> None:
+    """Write an export, whole or part by part, in one step: whoever reads sees all or nothing. Raises `StoreError`."""
     install(Path(path), data, keep=None)
 
 

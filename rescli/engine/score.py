@@ -58,6 +58,7 @@ def score(asked: Scoring, observer: Observer | None = None) -> Evaluation | Grad
         "compile": asked.compile,
     }
     path = asked.path
+    _no_table(path)
     if _is_ours(path) and holds_predictions(path):
         _nothing_to_test(asked)
         return grade_ensemble([], [(path, read_predictions(path))], None)
@@ -87,6 +88,7 @@ def score_ensemble(asked: Sequence[Scoring], observer: Observer | None = None) -
     bundles: list[tuple[Path, Bundle]] = []
     saved: list[tuple[Path, Predictions]] = []
     for one in asked:
+        _no_table(one.path)
         if _is_ours(one.path) and holds_predictions(one.path):
             saved.append((one.path, read_predictions(one.path)))
             continue
@@ -102,8 +104,13 @@ def score_ensemble(asked: Sequence[Scoring], observer: Observer | None = None) -
         )
     if not bundles:
         _nothing_to_test(asked[0])
-    together = trial(asked[0], bundles[0][1]) if bundles else None
+    together = trial(asked[0], _knowing(bundles)) if bundles else None
     return grade_ensemble(bundles, saved, together, observer)
+
+
+def _knowing(bundles: Sequence[tuple[Path, Bundle]]) -> Bundle:
+    """The first net that knows where its images are; else the first."""
+    return next((bundle for _, bundle in bundles if bundle.origin.get("data") is not None), bundles[0][1])
 
 
 def trial(asked: Scoring, bundle: Bundle) -> Trial:
@@ -142,6 +149,11 @@ def _nothing_to_test(asked: Scoring) -> None:
     if given:
         options = ", ".join(f"--{name.replace('_', '-')}" for name in given)
         raise UsageError(f"these scores were saved before: {options} would have no effect", "Leave them out.")
+
+
+def _no_table(path: Path) -> None:
+    if path.suffix == ".csv":
+        raise UsageError(f"{path}: scores as .csv are for reading", "Save them as .h5 to join them: --predictions.")
 
 
 def _is_ours(path: Path) -> bool:

@@ -25,8 +25,13 @@ def tested_images(root: Path, split: str, request: Request, train: Photographs) 
 
 
 def check_classes(train: Photographs, tested: Photographs) -> None:
-    """Raises `DataError` where nothing says the class of an image."""
+    """Raises `DataError` where nothing says the class of an image, or all are of one."""
     if train.classes and train.labelled and tested.labelled:
+        if len(train.classes) == 1:
+            raise DataError(
+                f"{train.root}: all images are of one class, {train.classes[0]}, and a net tells several apart",
+                "Sort images into folders of their classes: train/WNID/*.JPEG.",
+            )
         return
     flat = train.labelled and bool(train.classes)
     raise DataError(

@@ -19,7 +19,8 @@ from rescli.data.listing import Photographs, list_images, read_classes
 from rescli.data.pixels import Normalized
 from rescli.data.views import Views
 from rescli.engine.about import about_network
-from rescli.engine.graded import Graded, mean_of
+from rescli.engine.graded import Graded
+from rescli.engine.members import check_saved, check_tasks, known_classes, mean_of
 from rescli.engine.networks import inputs_of
 from rescli.engine.observer import Observer, Silent
 from rescli.engine.prepare import precision_of, start_job
@@ -95,15 +96,9 @@ def _graded(made: Predictions, asked: Trial | None, skipped: tuple[str, ...], ra
 def _check_members(
     bundles: Sequence[tuple[Path, Bundle]], saved: Sequence[tuple[Path, Predictions]], asked: Trial
 ) -> None:
-    """Before anything is computed. Raises `UsageError` for members whose scores have no mean."""
+    """Before an image is looked for. Raises `UsageError` for members whose scores have no mean."""
     widths = {path: bundle.spec.classes for path, bundle in bundles}
-    widths |= {path: predictions.scores.shape[1] for path, predictions in saved}
-    (first, classes), *others = widths.items()
-    for path, other in others:
-        if other != classes:
-            raise UsageError(
-                f"{first} tells {classes} classes apart, {path} {other}", "An ensemble is of nets for one task."
-            )
+    check_tasks(widths | {path: predictions.scores.shape[1] for path, predictions in saved})
     for path, predictions in saved:
         if predictions.about.get("average") != asked.views.average:
             raise UsageError(
@@ -118,13 +113,12 @@ def _run(
     observer: Observer,
     saved: Sequence[tuple[Path, Predictions]] = (),
 ) -> tuple[list[Predictions], tuple[str, ...], float]:
-    classes = read_classes(asked.class_list) if asked.class_list is not None else _known_classes(bundles)
+    classes = read_classes(asked.class_list) if asked.class_list is not None else known_classes(bundles)
     listing = list_images(asked.data, asked.split, truth=asked.truth, classes=classes)
     for path, bundle in bundles:
         _check(path, bundle.spec, listing)
     for path, predictions in saved:
-        if not asked.skip_damaged and predictions.files != tuple(listing.files):
-            raise UsageError(f"{path} and {listing.root} are not about the same files", "Test all on the same images.")
+        check_saved(path, predictions, listing, skip_damaged=asked.skip_damaged)
     chosen = choose(asked.backend)
     precision = precision_of(chosen, asked.precision or "fp32")
     workers = [_worker(path, bundle, chosen, precision, asked) for path, bundle in bundles]
@@ -172,15 +166,6 @@ def _run(
     if not seen.any():
         raise DataError(f"{listing.root}: no image could be decoded", "Is it the right folder?")
     return made, tuple(skipped), float(seen.sum()) / taken
-
-
-def _known_classes(bundles: Sequence[tuple[Path, Bundle]]) -> tuple[str, ...] | None:
-    """The classes that runs were trained to tell apart; None where nobody says. Raises `UsageError` where they differ."""
-    known = {path: tuple(bundle.origin.get("classes") or ()) for path, bundle in bundles}
-    named = {path: classes for path, classes in known.items() if classes}
-    if len(set(named.values())) > 1:
-        raise UsageError(f"{' and '.join(map(str, named))} were trained on different classes", "Test them one by one.")
-    return next(iter(named.values()), None)
 
 
 def _check(path: Path, spec: Spec, listing: Photographs) -> None:

@@ -8,7 +8,7 @@ import errno
 import os
 import re
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -41,8 +41,11 @@ def replace(path: Path | str, data: bytes) -> None:
         install(target, data, keep=PREVIOUS)
 
 
-def install(target: Path, data: bytes, *, keep: str | None) -> None:
-    """Write `data` durably under the name `target` in one step; the file there lives on as `target` + `keep`."""
+def install(target: Path, data: bytes | Iterable[bytes], *, keep: str | None) -> None:
+    """Write `data` durably under the name `target` in one step; the file there lives on as `target` + `keep`.
+
+    What is too large for memory comes in parts.
+    """
     new = temporary(target)
     with _old_one_stays(target, new):
         _sweep(target)
@@ -99,15 +102,16 @@ def left_behind(target: Path) -> list[Path]:
     return [left for left in target.parent.iterdir() if ours.fullmatch(left.name)]
 
 
-def _write(path: Path, data: bytes, *, like: Path) -> None:
+def _write(path: Path, data: bytes | Iterable[bytes], *, like: Path) -> None:
     """A new file with these bytes, on the disk when this returns. Takes over the permissions of `like`, if that exists."""
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
     try:
         with suppress(OSError):
             os.fchmod(descriptor, os.stat(like).st_mode & 0o777)
-        rest = memoryview(data)
-        while rest:
-            rest = rest[os.write(descriptor, rest) :]
+        for part in (data,) if isinstance(data, bytes) else data:
+            rest = memoryview(part)
+            while rest:
+                rest = rest[os.write(descriptor, rest) :]
         os.fsync(descriptor)
     except BaseException:
         with suppress(OSError):

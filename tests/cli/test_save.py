@@ -230,3 +230,44 @@ def test_other_commands_know_imagenet_runs(rescli: Rescli, run: Path, tmp_path: 
     for command in (("runs", "show", run), ("runs", "export", run), ("runs", "list", run.parent)):
         assert rescli(*command).code == 0
     assert "ResNet-18 val" in rescli("runs", "watch", run, "--curve").out
+
+
+def test_an_ensemble_at_several_scales_is_the_mean_of_its_members(
+    rescli: Rescli, photographs: Path, run: Path, tmp_path: Path
+) -> None:
+    other, together = run.with_name("other.h5"), tmp_path / "together.h5"
+    write_run(other, record(1, iteration=100))
+    how = ("--data", photographs, "--scales", "32,64", "--threads", "1")
+    for path in (run, other):
+        assert rescli("eval", path, *how, "--predictions", tmp_path / path.name).code == 0
+    said = rescli("eval", "ensemble", run, other, *how, "--predictions", together)
+    assert "whole images at 32, 64" in said.out
+    mean = np.mean([read_predictions(tmp_path / path.name).scores.astype(np.float64) for path in (run, other)], axis=0)
+    assert np.array_equal(read_predictions(together).scores, mean.astype(np.float32))
+
+
+def test_an_unfinished_run_is_called_so(rescli: Rescli, photographs: Path, run: Path, tmp_path: Path) -> None:
+    scores = tmp_path / "scores.h5"
+    line = ("--data", photographs, "--threads", "1")
+    assert " after 50 of 100 iterations; fp32" in rescli("eval", run, *line, "--predictions", scores).out
+    assert " after 50 of 100 iterations; fp32" in rescli("eval", scores).out
+    other = run.with_name("other.h5")
+    write_run(other, record(1, iteration=100))
+    assert "(1 of 2 unfinished); " in rescli("eval", "ensemble", run, other, *line).out
+
+
+def test_the_images_of_an_ensemble_are_where_the_first_run_had_them(
+    rescli: Rescli, photographs: Path, run: Path, tmp_path: Path
+) -> None:
+    net, knows = tmp_path / "net.h5", run.with_name("other.h5")
+    assert rescli("build", "--weights", run, "--out", net).code == 0
+    write_run(knows, replace(record(1, iteration=50), sessions=[{"data": str(photographs)}]))
+    assert rescli("eval", "ensemble", net, knows, "--json").document["data"] == str(photographs)
+
+
+def test_scores_as_text_cannot_be_joined(rescli: Rescli, photographs: Path, run: Path, tmp_path: Path) -> None:
+    text = tmp_path / "scores.csv"
+    assert rescli("eval", run, "--data", photographs, "--threads", "1", "--predictions", text).code == 0
+    for words in (("ensemble", run, text), (text,)):
+        refused = rescli("eval", *words)
+        assert (refused.code, "scores as .csv are for reading" in refused.err) == (2, True)

@@ -48,6 +48,14 @@ def test_images_without_classes_are_refused(trained: Train, photographs: Path, t
     assert not (tmp_path / "run.h5").exists()
 
 
+def test_a_single_class_is_refused(trained: Train, photographs: Path, tmp_path: Path) -> None:
+    for split in ("train", "val"):
+        shutil.copytree(photographs / split / "n01", tmp_path / "one" / split / "n01")
+    with pytest.raises(DataError, match="all images are of one class, n01"):
+        trained(little(), data=tmp_path / "one")
+    assert not (tmp_path / "run.h5").exists()
+
+
 def test_a_damaged_image_stops_the_run_and_the_store_stays(trained: Train, photographs: Path, tmp_path: Path) -> None:
     copy = tmp_path / "copy"
     shutil.copytree(photographs, copy)
@@ -135,7 +143,7 @@ def test_validation_images_in_no_folders_have_their_classes_in_a_file(
     with pytest.raises(StoppedEarly):
         trained(little(iterations=2, precise_bn=0), data=flat, truth=tmp_path / "truth.txt", observer=StopsTraining(1))
     _, record = trained(little(iterations=2, precise_bn=0), resume=True, data=None)
-    assert same(sorted_in, record) == [], "the run knows the file"
+    assert same(sorted_in, record) == ["inputs/tested_sha256"], "the run knows the file; only names are others"
 
 
 def test_a_name_that_is_no_text(trained: Train, photographs: Path, tmp_path: Path) -> None:
