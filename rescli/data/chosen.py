@@ -12,9 +12,8 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from rescli.data.decode import decode, in_parallel
+from rescli.data.decode import DamagedImage, decode, in_parallel
 from rescli.data.listing import Photographs
-from rescli.errors import DataError
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,7 +72,7 @@ def damaged(
     def wrong(row: int) -> bool:
         try:
             decode(images.opened(row))
-        except DataError:
+        except DamagedImage:
             return True
         return False
 

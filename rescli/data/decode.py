@@ -20,6 +20,11 @@ from rescli.errors import DataError
 A = TypeVar("A")
 B = TypeVar("B")
 
+
+class DamagedImage(DataError):
+    """The bytes are no image, or not all of one: what `--skip-damaged` leaves out. Not a disk or memory that fails."""
+
+
 # Damaged EXIF, which nobody reads here. Once for the process: to change the filters for a while is not for threads.
 warnings.filterwarnings("ignore", module=r"PIL\..*")
 # A truncated file is an error, even where another library of the same process has asked for leniency.
@@ -27,9 +32,10 @@ ImageFile.LOAD_TRUNCATED_IMAGES = False
 
 
 def decode(image: AbstractContextManager[Image.Image]) -> Image.Image:
-    """The image as RGB, whatever it was (grey, CMYK, a palette). Raises `DataError` where it is damaged.
+    """The image as RGB, whatever it was (grey, CMYK, a palette). Raises `DamagedImage`, and `DataError` as `opened` does.
 
-    Orientation in EXIF is ignored, as all trainers of these nets do: the data set's own labels and crops know nothing of it.
+    Orientation in a JPEG's EXIF is ignored, as all trainers of these nets do: the data set's own labels and crops know
+    nothing of it. (A TIFF is turned by Pillow itself when it is loaded.)
     """
     with image as found:
         return rgb(found)
@@ -47,7 +53,10 @@ def rgb(image: Image.Image) -> Image.Image:
 
 @contextmanager
 def opened(path: Path) -> Iterator[Image.Image]:
-    """The file, open and not yet decoded; what goes wrong with it in here is a `DataError` that names it."""
+    """The file, open and not yet decoded; what goes wrong with it in here is a `DataError` that names it.
+
+    That is a `DamagedImage` where the file could be read.
+    """
     with _open(path) as file, opened_stream(file, path) as image:
         yield image
 
@@ -58,7 +67,7 @@ def read(path: Path) -> bytes:
         with _open(path) as file:
             return file.read()
     except OSError as error:
-        raise _undecodable(path, error) from error
+        raise _unreadable(path, error) from error
 
 
 def _open(path: Path) -> IO[bytes]:
@@ -67,7 +76,7 @@ def _open(path: Path) -> IO[bytes]:
     except FileNotFoundError as error:
         raise DataError(f"{path}: is not there", "Is the folder still the one that was listed?") from error
     except OSError as error:
-        raise _undecodable(path, error) from error
+        raise _unreadable(path, error) from error
 
 
 @contextmanager
@@ -76,13 +85,24 @@ def opened_stream(file: IO[bytes], name: Path | str) -> Iterator[Image.Image]:
     try:
         with Image.open(file) as image:
             yield image
+    except MemoryError:
+        raise
     except Exception as error:  # the decoders raise what they like: OSError, SyntaxError, struct.error, ...
+        if isinstance(error, OSError) and error.errno is not None:  # the system's own, which the decoders' have not
+            raise _unreadable(name, error) from error
         raise _undecodable(name, error) from error
 
 
-def _undecodable(name: Path | str, error: Exception) -> DataError:
+def _unreadable(name: Path | str, error: OSError) -> DataError:
+    return DataError(
+        f"{name}: cannot be read: {error.strerror}",
+        "It may be whole all the same: --skip-damaged does not leave it out.",
+    )
+
+
+def _undecodable(name: Path | str, error: Exception) -> DamagedImage:
     why = "it is no image" if isinstance(error, UnidentifiedImageError) else str(error)  # whose text names an object
-    return DataError(f"{name}: cannot be decoded: {why}", "Fetch it anew, or leave it out with --skip-damaged.")
+    return DamagedImage(f"{name}: cannot be decoded: {why}", "Fetch it anew, or leave it out with --skip-damaged.")
 
 
 def is_grey(image: Image.Image) -> bool:

@@ -24,6 +24,9 @@ from rescli.errors import DataError, UsageError
 __all__ = ["UNKNOWN", "Listing", "Photographs", "list_images", "read_classes", "splits_of"]
 
 SPLITS = ("train", "val")
+FOLDERS = (*SPLITS, "test")
+"""Names of folders that are splits; only a list of classes tells of a class that is called so."""
+
 EXTENSIONS = frozenset({".jpeg", ".jpg", ".png", ".bmp", ".ppm", ".webp", ".tif", ".tiff"})
 
 
@@ -65,12 +68,13 @@ class Photographs(Protocol):
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Listing:
-    """`Photographs` in files of their own. `files` are relative to `root`."""
+    """`Photographs` in files of their own. `files` are relative to `root`; `empty` are folders of classes without any."""
 
     root: Path
     files: tuple[str, ...]
     labels: npt.NDArray[np.int64]
     classes: tuple[str, ...]
+    empty: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.files)
@@ -99,7 +103,12 @@ def splits_of(root: Path) -> tuple[str, ...]:
 
 
 def list_images(
-    root: Path, split: str, *, truth: Path | None = None, classes: Sequence[str] | None = None
+    root: Path,
+    split: str,
+    *,
+    truth: Path | None = None,
+    classes: Sequence[str] | None = None,
+    gaps: bool = False,
 ) -> Photographs:
     """The images of `root/split`, or of `root` itself where there is no such folder, sorted by class and name.
 
@@ -107,13 +116,14 @@ def list_images(
 
     `classes` are the names of labels 0, 1, ...: a network may know more classes than the folder has. None: the folders'
     names in alphabetical order, as for every ImageNet net. `truth` is a file with a line for each image, "NAME CLASS" (a
-    number of a class from 0, or its name). Raises `DataError`, and `UsageError` for a class that is not among `classes`.
+    number of a class from 0, or its name). In training a class's folder without an image is an error, unless there may be
+    `gaps`. Raises `DataError`, and `UsageError` for a class that is not among `classes`.
     """
     if root.is_file():
         from rescli.data.packed import open_packed  # it loads h5py, which folders have no need of
 
         return open_packed(root, split, truth=truth, classes=classes)
-    folder = root / split if (root / split).is_dir() else root
+    folder = root / split if (root / split).is_dir() else _itself(root, split, classes or ())
     try:
         entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
         folders = [entry.name for entry in entries if entry.is_dir() and not entry.name.startswith(".")]
@@ -132,12 +142,29 @@ def list_images(
     if sorted_in:
         if truth is not None:
             raise UsageError(f"{folder} is sorted into classes: --truth has no effect", "Leave it out.")
-        return _sorted(folder, sorted_in, classes)
+        empty = tuple(name for name, files in found if not files)
+        if empty and split == "train" and not gaps:  # a net would be trained on the other classes alone
+            raise DataError(
+                f"{folder}: the class {empty[0]} holds no images",
+                "Was all of it extracted? Fill the folder, or take it away.",
+            )
+        return _sorted(folder, sorted_in, classes, empty)
     if not flat:
         raise DataError(
             f"{folder}: holds no images", "Give the folder that holds train/ and val/, or images: --data DIR."
         )
     return _flat(folder, flat, truth, classes)
+
+
+def _itself(root: Path, split: str, classes: Sequence[str]) -> Path:
+    """A folder without the split's own. Raises `DataError` where it has other splits, which are no classes."""
+    others = [name for name in FOLDERS if name not in classes and (root / name).is_dir()]
+    if others:
+        raise DataError(
+            f"{root}: holds no images of the split {split}; there {'is' if len(others) == 1 else 'are'} {' and '.join(others)}",
+            "Name the split that is meant, or the folder of the images themselves: --data DIR.",
+        )
+    return root
 
 
 def _is_image(name: str) -> bool:
@@ -159,7 +186,9 @@ def _raise(error: OSError) -> None:
     raise error
 
 
-def _sorted(folder: Path, found: list[tuple[str, list[str]]], classes: Sequence[str] | None) -> Listing:
+def _sorted(
+    folder: Path, found: list[tuple[str, list[str]]], classes: Sequence[str] | None, empty: tuple[str, ...]
+) -> Listing:
     names = tuple(classes) if classes is not None else tuple(name for name, _ in found)
     number = {name: label for label, name in enumerate(names)}
     strange = [name for name, _ in found if name not in number]
@@ -170,7 +199,7 @@ def _sorted(folder: Path, found: list[tuple[str, list[str]]], classes: Sequence[
         )
     labels = np.concatenate([np.full(len(files), number[name], np.int64) for name, files in found])
     files = tuple(f"{name}/{file}" for name, inside in found for file in inside)
-    return Listing(root=folder, files=files, labels=labels, classes=names)
+    return Listing(root=folder, files=files, labels=labels, classes=names, empty=empty)
 
 
 def _flat(folder: Path, files: list[str], truth: Path | None, classes: Sequence[str] | None) -> Listing:

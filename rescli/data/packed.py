@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from rescli.data.decode import opened_stream
+from rescli.data.decode import DamagedImage, opened_stream
 from rescli.data.mean import mean_of_sum
 from rescli.data.truth import UNKNOWN, Labels, true_labels
 from rescli.errors import DataError, UsageError
@@ -55,7 +55,7 @@ class Packed:
         except OSError as error:
             raise DataError(f"{self._name(row)}: cannot be read: {why(error)}") from error
         if zlib.crc32(data) != self.index.crc32[row]:
-            raise DataError(
+            raise DamagedImage(
                 f"{self._name(row)}: damaged; its bytes do not match their checksum",
                 "Copy the file anew, pack the images again, or leave it out with --skip-damaged.",
             )

@@ -13,13 +13,16 @@ from rescli.errors import DataError, UsageError
 UNKNOWN = -1
 """The label of an image whose class nobody said."""
 
+DIGITS = 9
+"""A number with more is none of a class, and may not fit the machine's."""
+
 Labels = tuple[npt.NDArray[np.int64], tuple[str, ...]]
 """Labels int64 [N], and the names of the classes that they number; no names where nothing names them."""
 
 
 def read_classes(path: Path) -> tuple[str, ...]:
     """The first word of each line: names of classes 0, 1, ... as in `synsets.txt`. Raises `DataError`."""
-    names = tuple(words[0] for words in _lines(path))
+    names = tuple(line.split()[0] for line in _lines(path))
     if not names:
         raise DataError(f"{path}: names no classes", "A line for each class: its folder's name.")
     twice = sorted({name for name in names if names.count(name) > 1})
@@ -35,10 +38,11 @@ def true_labels(truth: Path, files: Sequence[str], classes: Sequence[str] | None
     `UsageError` for a class that is not among `classes`.
     """
     said: dict[str, str] = {}
-    for words in _lines(truth):
+    for line in _lines(truth):
+        words = line.rsplit(None, 1)  # an image's name may have spaces, a class's has none
         if len(words) != 2:
             raise DataError(
-                f"{truth}: the line {' '.join(words)!r} is not an image and its class",
+                f"{truth}: the line {line!r} is not an image and its class",
                 "A line for each image: NAME CLASS. The devkit's numbers alone count classes in an order of their own.",
             )
         said[words[0]] = words[1]
@@ -51,6 +55,8 @@ def true_labels(truth: Path, files: Sequence[str], classes: Sequence[str] | None
     if all(
         value.isascii() and value.isdecimal() for value in values
     ):  # how many classes there are, and their names, it does not say
+        if beyond := [value for value in values if len(value.lstrip("0")) > DIGITS]:
+            raise DataError(f"{truth}: there is no class {beyond[0][:20]}", "Classes are counted from 0.")
         numbers, names = np.array([int(value) for value in values], np.int64), tuple(classes or ())
         for value in sorted(set(values) & set(names)):
             if names.index(value) != int(value):
@@ -70,11 +76,12 @@ def true_labels(truth: Path, files: Sequence[str], classes: Sequence[str] | None
     return np.array([number[value] for value in values], np.int64), names
 
 
-def _lines(path: Path) -> list[list[str]]:
+def _lines(path: Path) -> list[str]:
+    """Without spaces around them, and without empty ones."""
     try:
-        text = path.read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8-sig")  # Windows marks such files in front
     except (OSError, UnicodeDecodeError) as error:
         raise DataError(
             f"{path}: cannot be read: {getattr(error, 'strerror', None) or error}", "Name another."
         ) from error
-    return [words for words in (line.split() for line in text.splitlines()) if words]
+    return [line for line in map(str.strip, text.splitlines()) if line]

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from rescli.data.decode import decode, in_parallel, is_grey, threads
-from rescli.data.listing import Photographs, list_images, splits_of
+from rescli.data.listing import Listing, Photographs, list_images, splits_of
 from rescli.engine.observer import Observer
 from rescli.errors import DataError, UsageError
 
@@ -53,7 +54,8 @@ def look_at(root: Path, observer: Observer, *, truth: Path | None = None) -> Fou
     for name in names:
         known = listings[0].classes if truth is not None and listings else None
         split = name if known_splits else ""  # a class may be called as the folder is
-        listings.append(list_images(root, split, truth=truth if name != "train" else None, classes=known))
+        said = truth if name != "train" else None
+        listings.append(list_images(root, split, truth=said, classes=known, gaps=True))
     splits = []
     observer.begin(0, sum(len(listing) for listing in listings), 1)
     done = 0
@@ -64,12 +66,17 @@ def look_at(root: Path, observer: Observer, *, truth: Path | None = None) -> Fou
     finally:
         observer.end()
     remarks = []
+    for name, listing in zip(names, listings, strict=True):
+        if isinstance(listing, Listing) and listing.empty:
+            remarks.append(f"{name} has no images of {_some(listing.empty)}: empty folders")
     if len(listings) == 2 and listings[1].labelled and listings[0].classes != listings[1].classes:
         alone = sorted(set(listings[0].classes) ^ set(listings[1].classes))
-        remarks.append(
-            f"train and val have different classes: {', '.join(alone[:5])}{' ...' if len(alone) > 5 else ''}"
-        )
+        remarks.append(f"train and val have different classes: {_some(alone)}")
     return Found(splits=tuple(splits), remarks=tuple(remarks))
+
+
+def _some(names: Sequence[str]) -> str:
+    return f"{', '.join(names[:5])}{' ...' if len(names) > 5 else ''}"
 
 
 def _look(name: str, listing: Photographs, observer: Observer, before: int) -> SplitFound:

@@ -96,13 +96,14 @@ def _of_run(path: Path) -> Bundle:
         divisor=255.0, mean=mean, std=np.ones(3, np.float32), source=f"mean image of {recipe.dataset}"
     )
     last = record.sessions[-1] if record.sessions else {}
+    names = record.inputs["classes"].tolist() if "classes" in record.inputs else []
     origin = {
         "run": path.name,
         "iteration": record.progress.get("iteration"),
         "recipe": recipe.to_dict(),
         "data": last.get("data"),
         "truth": last.get("truth"),
-        "classes": [name.decode() for name in record.inputs["classes"].tolist()] if "classes" in record.inputs else [],
+        "classes": [name.decode(errors="surrogateescape") for name in names],  # a folder's name need not be text
     }
     return Bundle(spec=spec, tensors=record.model, preprocessing=inputs, origin=origin)
 

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from rescli.data.decode import in_parallel, threads
+from rescli.data.decode import DamagedImage, in_parallel, threads
 from rescli.data.listing import Photographs, list_images, splits_of
 from rescli.data.packing import MEAN_SHORTER, MEAN_SIZE, SUBSAMPLING, Prepared, for_training, kept_whole
 from rescli.engine.observer import Observer, Silent
@@ -129,12 +129,12 @@ def _split(
 ) -> tuple[PackedSplit, SplitPacked]:
     training = name == "train"
 
-    def one(row: int) -> Prepared | DataError:
+    def one(row: int) -> Prepared | DamagedImage:
         try:
             if training:
                 return for_training(images, row, shorter=asked.shorter, quality=asked.quality)
             return kept_whole(images, row)
-        except DataError as error:
+        except DamagedImage as error:
             if not asked.skip_damaged:
                 raise
             return error
@@ -143,7 +143,7 @@ def _split(
     good, sizes, checksums = np.ones(len(images), np.bool_), [0], []
     skipped, kept = [], 0
     for row, found in enumerate(in_parallel(one, range(len(images)), workers=threads())):
-        if isinstance(found, DataError):
+        if isinstance(found, DamagedImage):
             observer.note(f"left out: {found.message}")
             good[row] = False
             skipped.append(images.files[row])

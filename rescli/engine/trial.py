@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from rescli.backends.base import Job, Look, Worker
 from rescli.backends.registry import choose
-from rescli.data.decode import decode, in_parallel, threads
+from rescli.data.decode import DamagedImage, decode, in_parallel, threads
 from rescli.data.listing import Photographs, list_images, read_classes
 from rescli.data.pixels import Normalized
 from rescli.data.views import Views
@@ -130,7 +130,7 @@ def _run(
         for rows, images in _decoded(listing, asked):
             good = [(row, image) for row, image in zip(rows, images, strict=True) if isinstance(image, list)]
             for row, image in zip(rows, images, strict=True):
-                if isinstance(image, RescliError):
+                if isinstance(image, DamagedImage):
                     observer.note(f"left out: {image.message}")
                     seen[row] = False
                     skipped.append(listing.files[row])
@@ -196,13 +196,13 @@ def _worker(path: Path, bundle: Bundle, backend: Any, precision: str, asked: Tri
     return start_job(backend, job)
 
 
-def _decoded(listing: Photographs, asked: Trial) -> Iterator[tuple[list[int], list[Shown | DataError]]]:
+def _decoded(listing: Photographs, asked: Trial) -> Iterator[tuple[list[int], list[Shown | DamagedImage]]]:
     """Some rows at a time, and the views of each or what is wrong with it. Raises `DataError` unless that is to be skipped."""
 
-    def views(row: int) -> Shown | DataError:
+    def views(row: int) -> Shown | DamagedImage:
         try:
             return asked.views.of(decode(listing.opened(row)))
-        except DataError as error:
+        except DamagedImage as error:
             if not asked.skip_damaged:
                 raise
             return error

@@ -167,11 +167,15 @@ def test_verify_decodes_every_image(rescli: Rescli, photographs: Path, tmp_path:
         (tmp_path / folder / name).mkdir(parents=True)
         (tmp_path / folder / name / "0.JPEG").write_bytes((photographs / "val" / name / "0.JPEG").read_bytes())
     (tmp_path / "val" / "n01" / "1.JPEG").write_bytes(b"\xff\xd8\xff nothing")
+    for empty in ("train/n03", "val/n04", "val/n05"):
+        (tmp_path / empty).mkdir()
     broken = rescli("data", "verify", "imagenet", "--data", str(tmp_path))
     assert broken.code == 3
     assert "1.JPEG: cannot be decoded" in broken.out
+    assert "train has no images of n03: empty folders" in broken.out
+    assert "val has no images of n04, n05: empty folders" in broken.out
     assert "different classes: n02" in broken.out
-    assert "and 1 more" in broken.err
+    assert "and 3 more" in broken.err
     assert rescli("data", "verify", "imagenet", "--data", str(tmp_path / "none")).code == 3
 
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
+import shutil
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from rescli.data.listing import UNKNOWN, list_images, read_classes
+from rescli.data.listing import UNKNOWN, Listing, list_images, read_classes
 from rescli.errors import DataError, UsageError
 
 
@@ -72,6 +73,8 @@ def test_images_without_labels(tmp_path: Path) -> None:
         ("a.jpg 1\n", "says nothing of b.jpg"),
         ("a.jpg 1\nb.jpg 9\n", "class 9 of 3"),
         ("a.jpg x\nb.jpg q\n", "class q is not one of"),
+        (f"a.jpg 1\nb.jpg {9 * 10**19}\n", "there is no class 90000000000000000000"),
+        (f"a.jpg 1\nb.jpg {'9' * 5000}\n", "there is no class 9"),
     ],
 )
 def test_true_classes_that_make_no_sense(tmp_path: Path, lines: str, message: str) -> None:
@@ -142,3 +145,34 @@ def test_digits_may_be_numbers_or_names(tmp_path: Path) -> None:
     assert list_images(tmp_path, "val", truth=truth, classes=classes).labels.tolist() == [1], "both mean the same"
     truth.write_text("x.jpg \u00b2\n", encoding="utf-8")
     assert list_images(tmp_path, "val", truth=truth).classes == ("\u00b2",), "a digit, but no number"
+
+
+def test_names_with_spaces_and_a_mark_in_front(tmp_path: Path) -> None:
+    touch(tmp_path / "val" / "1.JPEG", tmp_path / "val" / "my  cat.JPEG")
+    truth, listed = tmp_path / "val.txt", tmp_path / "synsets.txt"
+    truth.write_text("1.JPEG n01\n my  cat.JPEG\tn00 \n", encoding="utf-8-sig")
+    listed.write_text("n00\nn01\n", encoding="utf-8-sig")
+    found = list_images(tmp_path, "val", truth=truth, classes=read_classes(listed))
+    assert (found.files, found.labels.tolist()) == (("1.JPEG", "my  cat.JPEG"), [1, 0])
+
+
+def test_other_splits_are_not_classes(tmp_path: Path) -> None:
+    touch(tmp_path / "train" / "n00" / "a.jpg", tmp_path / "test" / "b.jpg")
+    for classes in (None, ("n00", "n01")):
+        with pytest.raises(DataError, match=r"holds no images of the split val; there are train and test\n"):
+            list_images(tmp_path, "val", classes=classes)
+    shutil.rmtree(tmp_path / "test")
+    with pytest.raises(DataError, match=r"holds no images of the split test; there is train\n"):
+        list_images(tmp_path, "test")
+    touch(tmp_path / "car" / "c.jpg")
+    assert list_images(tmp_path, "val", classes=("car", "train")).labels.tolist() == [0, 1], "a train may be a train"
+
+
+def test_a_class_without_an_image_is_refused_in_training(tmp_path: Path) -> None:
+    touch(tmp_path / "train" / "n00" / "a.jpg", tmp_path / "train" / "n02" / "c.jpg")
+    (tmp_path / "train" / "n01").mkdir()
+    with pytest.raises(DataError, match="train: the class n01 holds no images"):
+        list_images(tmp_path, "train")
+    found = list_images(tmp_path, "train", gaps=True)
+    assert isinstance(found, Listing)
+    assert (found.classes, found.empty) == (("n00", "n02"), ("n01",))

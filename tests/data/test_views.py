@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +12,9 @@ import torch
 from PIL import Image
 from torchvision.transforms import CenterCrop, PILToTensor, Resize, TenCrop
 
-from rescli.data.decode import decode, in_parallel, opened
+from rescli.data.chosen import damaged
+from rescli.data.decode import DamagedImage, decode, in_parallel, opened, read
+from rescli.data.listing import Listing
 from rescli.data.pixels import Normalized, PhotographFeed
 from rescli.data.views import Views, center_view, ten
 from rescli.errors import DataError, UsageError
@@ -47,10 +51,46 @@ def test_damaged_files_are_named(tmp_path: Path) -> None:
     data = (tmp_path / "whole.jpg").read_bytes()
     for name, content in (("cut.jpg", data[: len(data) // 2]), ("text.jpg", b"no image"), ("empty.jpg", b"")):
         (tmp_path / name).write_bytes(content)
-        with pytest.raises(DataError, match=name):
+        with pytest.raises(DamagedImage, match=name):
             decode(opened(tmp_path / name))
     with pytest.raises(DataError, match="is not there"):
         decode(opened(tmp_path / "none.jpg"))
+
+
+@pytest.mark.parametrize(
+    "error", [OSError(errno.EIO, "Input/output error"), OSError(errno.EMFILE, "Too many open files")]
+)
+def test_a_disk_that_fails_is_no_damaged_image(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: OSError) -> None:
+    class Broken(BytesIO):
+        def read(self, *_: object) -> bytes:
+            raise error
+
+    def refused(*_: object) -> None:
+        raise error
+
+    path = tmp_path / "a.jpg"
+    photograph().save(path)
+    listing = Listing(root=tmp_path, files=("a.jpg",), labels=np.zeros(1, np.int64), classes=("n00",))
+    for broken in (refused, lambda *_: Broken()):
+        monkeypatch.setattr(Path, "open", broken)
+        for attempt in (
+            lambda: decode(opened(path)),
+            lambda: read(path),
+            lambda: damaged(listing, range(1), workers=1),
+        ):
+            with pytest.raises(DataError, match=f"a.jpg: cannot be read: {error.strerror}") as raised:
+                attempt()
+            assert not isinstance(raised.value, DamagedImage)
+
+
+def test_lack_of_memory_is_no_damaged_image(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise MemoryError
+
+    photograph(mode="L").save(tmp_path / "a.jpg")
+    monkeypatch.setattr(Image.Image, "convert", full)
+    with pytest.raises(MemoryError):
+        decode(opened(tmp_path / "a.jpg"))
 
 
 @pytest.mark.parametrize(("width", "height"), [(301, 233), (233, 301), (256, 256), (500, 257), (223, 90)])

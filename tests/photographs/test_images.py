@@ -10,7 +10,11 @@ import numpy as np
 import pytest
 
 from benchmarks.kills import same
+from rescli.engine.graded import Graded, save
+from rescli.engine.networks import open_network, save_network
+from rescli.engine.score import Scoring, score
 from rescli.errors import DataError, StoppedEarly, UsageError
+from rescli.store.predictions import read_predictions
 from rescli.store.reader import read_run
 from tests.cli.processes import run
 from tests.photographs.conftest import CLASSES, TRAINING, Train, little
@@ -151,11 +155,22 @@ def test_a_name_that_is_no_text(trained: Train, photographs: Path, tmp_path: Pat
     shutil.copytree(photographs, copy)
     first = copy / "train" / "n00" / "0.JPEG"
     first.rename(first.with_name(os.fsdecode(b"caf\xe9.JPEG")))
+    for split in ("train", "val"):
+        (copy / split / "n01").rename(copy / split / os.fsdecode(b"n\xe9"))
     with pytest.raises(StoppedEarly):
         trained(little(), data=copy, observer=StopsTraining(3))
     outcome, record = trained(little(), resume=True, data=None)
     assert outcome.status == "finished"
-    assert record.inputs["classes"].tolist() == [b"n00", b"n01", b"n02"]
+    assert record.inputs["classes"].tolist() == [b"n00", b"n02", b"n\xe9"]
+    net = tmp_path / "net.h5"
+    save_network(net, open_network(tmp_path / "run.h5"))
+    for path in (tmp_path / "run.h5", net):
+        result = score(Scoring(path=path, data=copy, threads=1))
+        assert isinstance(result, Graded)
+        assert [name for name, *_ in result.by_class()] == ["n00", "n02", os.fsdecode(b"n\xe9")]
+        scores = path.with_name(f"of-{path.name}")
+        save(scores, result.predictions)
+        assert read_predictions(scores).classes == result.predictions.classes
 
 
 def test_a_split_of_which_nothing_can_be_decoded(trained: Train, photographs: Path, tmp_path: Path) -> None:
