@@ -83,7 +83,10 @@ def main() -> None:
     if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:  # as it is in a shell's background job
         signal.signal(signal.SIGINT, _interrupt)
     try:
-        code = _run()
+        try:
+            code = _run()
+        finally:  # later ones must not turn the last words into a traceback
+            signal.signal(signal.SIGINT, signal.SIG_IGN)
     except KeyboardInterrupt as error:
         code = _report(Interrupted("interrupted"), error)
     # The outcome is settled: a signal that arrives while Python takes itself apart must not change the exit code.
@@ -108,8 +111,7 @@ def _warn(message: Warning | str, *_: Any, **__: Any) -> None:
 
 
 def _interrupt(*_: Any) -> None:
-    """The first Ctrl-C ends the command. Later ones must not turn its last words into a traceback."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    """Ctrl-C ends the command. The next one does where this is lost: Python drops what is raised in a `__del__`, say."""
     raise KeyboardInterrupt
 
 

@@ -162,7 +162,10 @@ def describe(prepared: Prepared) -> list[str]:
     rates = f"lr {schedule.learning_rate:g}" + (f", / {schedule.divisor:g} at {drops}" if drops else "")
     if schedule.warmup_lr is not None:
         rates += f", {schedule.warmup_lr:g} until the training error is below {schedule.warmup_error:g} %"
-    if rule := schedule.plateau:
+    evaluations = -(-recipe.iterations // (recipe.eval_every or recipe.iterations))
+    if (rule := schedule.plateau) and not rule.within(evaluations):
+        rates += f" (evaluations: {evaluations}, too few for a plateau; --milestone or --eval-every)"
+    elif rule:
         rates += f", / {schedule.divisor:g} at a plateau of {rule.patience} evaluations, {rule.drops} times at most"
     over = "" if recipe.bn_images is None else f", BN over {recipe.bn_images}"
     device = prepared.backend.device()

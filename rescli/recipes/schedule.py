@@ -17,6 +17,10 @@ class Plateau:
     least: float
     drops: int
 
+    def within(self, evaluations: int) -> bool:
+        """Whether so many evaluations may find a plateau: the first has none before it, nothing follows the last."""
+        return evaluations >= self.patience + 2
+
 
 @dataclass(frozen=True, kw_only=True)
 class Schedule:

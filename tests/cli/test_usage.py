@@ -6,6 +6,7 @@ import os
 import signal
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -157,6 +158,21 @@ def test_an_interrupt_is_told(rescli: Rescli, tmp_path: Path, monkeypatch: pytes
     result = rescli("runs", "list", tmp_path, "--json")
     assert (result.code, result.err) == (130, "Stopped: interrupted\n")
     assert result.document == {"error": "interrupted", "hint": "", "exit_code": 130}
+
+
+def test_an_interrupt_that_is_lost_is_not_the_last(
+    rescli: Rescli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(*_: object) -> None:
+        with suppress(KeyboardInterrupt):  # as Python does around a `__del__`
+            os.kill(os.getpid(), signal.SIGINT)
+            time.sleep(10)
+        os.kill(os.getpid(), signal.SIGINT)
+        time.sleep(10)
+
+    monkeypatch.setattr("rescli.store.listing.list_runs", interrupted)
+    result = rescli("runs", "list", tmp_path)
+    assert (result.code, result.err) == (130, "Stopped: interrupted\n")
 
 
 def test_a_run_is_never_written_over_by_something_else(rescli: Rescli, tmp_path: Path) -> None:

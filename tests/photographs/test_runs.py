@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -21,13 +22,18 @@ from rescli.backends.worker import TorchWorker
 from rescli.data.listing import list_images
 from rescli.data.order import Order
 from rescli.data.stream import training_batches
+from rescli.engine.fit import fit
+from rescli.engine.observer import Silent
+from rescli.engine.prepare import describe, prepare
 from rescli.engine.request import Request
+from rescli.engine.stopping import StopSignals
 from rescli.engine.streaming import augmentation
 from rescli.engine.suitable import check_last_batch
-from rescli.engine.train import train
+from rescli.engine.train import assemble, train
 from rescli.errors import Interrupted, StoppedEarly, UsageError
 from rescli.models.build import build
 from rescli.store.reader import read_run
+from rescli.store.writer import NoWriter
 from tests.photographs.conftest import CLASSES, TRAINING, VALIDATION, Train, little
 from tests.photographs.observers import Notes, StopsTraining
 
@@ -240,6 +246,42 @@ def test_classes_come_from_the_images_and_a_plain_net_trains(photographs: Path, 
     record = read_run(tmp_path / "plain.h5")
     assert len(record.model["fc.bias"]) == CLASSES
     assert all(np.isfinite(value).all() for value in record.model.values())
+
+
+@pytest.mark.parametrize(("model", "precise_bn"), [("vgg16", None), ("resnet101", 1), ("resnet152", 1)])
+def test_the_largest_nets_train(
+    photographs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, model: str, precise_bn: int | None
+) -> None:
+    """Two iterations and a test, without the hundreds of megabytes of a checkpoint."""
+    monkeypatch.setattr("rescli.engine.train.BackgroundWriter", lambda _: NoWriter())
+    recipe = little(model=model, iterations=2, eval_every=2, log_every=1, learning_rate=0.01, precise_bn=precise_bn)
+    request = Request(recipe=recipe, path=tmp_path / "run.h5", data=photographs, threads=1, workers=2, backend="cpu")
+    with ExitStack() as stack:
+        run = assemble(request, Silent(), StopSignals(), None, stack)
+        before = run.worker.state().model
+        assert fit(run)
+        for name, value in run.worker.state().model.items():
+            assert not np.array_equal(value, before[name]), name
+    assert list(tmp_path.iterdir()) == []
+    assert np.isfinite(run.metrics.arrays()["train"]["loss"]).all()
+    assert run.metrics.arrays()["val"]["iteration"].tolist() == [2]
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({}, "lr 0.05 (evaluations: 3, too few for a plateau; --milestone or --eval-every); momentum"),
+        ({"patience": 1}, "lr 0.05, / 10 at a plateau of 1 evaluations, 3 times at most; momentum"),
+        ({"eval_every": 2}, "lr 0.05 (evaluations: 5, too few"),
+        ({"iterations": 7, "eval_every": 1}, "lr 0.05, / 10 at a plateau of 5 evaluations"),
+        ({"iterations": 6, "eval_every": 1}, "lr 0.05 (evaluations: 6, too few"),
+        ({"milestones": (0.5,)}, "lr 0.05, / 10 at 4; momentum"),
+    ],
+    ids=str,
+)
+def test_a_run_says_where_its_rate_cannot_fall(photographs: Path, tmp_path: Path, changes: Any, said: str) -> None:
+    request = Request(recipe=little(**changes), path=tmp_path / "run.h5", data=photographs, threads=1, backend="cpu")
+    assert said in "\n".join(describe(prepare(request, quick=True)))
 
 
 def test_real_photographs_are_learned(trained: Train, imagenette: Path) -> None:
