@@ -6,12 +6,15 @@ No module that is loaded here imports torch, numpy or h5py; commands do so when 
 from __future__ import annotations
 
 import codecs
+import errno
 import io
+import os
 import signal
 import sys
 import traceback
 import warnings
-from typing import Annotated, Any
+from contextlib import suppress
+from typing import Annotated, Any, TextIO
 
 import typer
 from typer.main import get_command
@@ -75,6 +78,9 @@ def command() -> Any:
 
 def main() -> None:
     """Run the command line and leave with its exit code."""
+    # A closed stream (`>&-`) is None for Python, and its number would go to the next file that is opened.
+    sys.stdout = sys.stdout or open(os.devnull, "w")  # noqa: PTH123, SIM115
+    sys.stderr = sys.stderr or open(os.devnull, "w")  # noqa: PTH123, SIM115
     console.settings.begin(sys.argv[1:])
     if isinstance(sys.stdout, io.TextIOWrapper):
         codecs.register_error("rescli", _as_it_is)
@@ -92,7 +98,18 @@ def main() -> None:
     # The outcome is settled: a signal that arrives while Python takes itself apart must not change the exit code.
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1):
         signal.signal(number, signal.SIG_IGN)
+    for stream in (sys.stdout, sys.stderr):
+        _let_go(stream)
     sys.exit(code)
+
+
+def _let_go(stream: TextIO) -> None:
+    """Drop what cannot be written: Python would try it once more on its way out, and put 120 in place of our exit code."""
+    try:
+        stream.flush()
+    except (OSError, ValueError):
+        with suppress(OSError, ValueError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def _as_it_is(error: UnicodeError) -> tuple[bytes, int]:
@@ -119,12 +136,12 @@ def _run() -> int:
     """The exit code of the command, whose error, if any, has been told."""
     try:
         code = command().main(prog_name="rescli", standalone_mode=False)
+        sys.stdout.flush()
     except RescliError as error:
         return _report(error, error)
     except typer.Abort as error:
         return _report(Interrupted("aborted"), error)
     except BrokenPipeError:  # the reader of our output has left, as `head` does
-        sys.stderr.close()
         return 1
     except Exception as error:
         if type(error).__name__ == "NoArgsIsHelpError":  # `rescli runs`: what it could be followed by
@@ -138,10 +155,15 @@ def _run() -> int:
 
 def _report(error: RescliError, cause: BaseException) -> int:
     if console.settings.debug:
-        traceback.print_exception(cause)
+        with suppress(OSError, ValueError):
+            traceback.print_exception(cause)
     if not error.told:
         console.fail(error)
     return error.exit_code
+
+
+# What stdout answers where it takes no more. Errors of files have their names, or are told by the store.
+_UNWRITABLE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EBADF}
 
 
 def _translate(error: Exception) -> RescliError:
@@ -151,6 +173,8 @@ def _translate(error: Exception) -> RescliError:
         path = context.command_path if context is not None else "rescli"
         message = error.format_message().rstrip(".") + layers.origin(context, getattr(error, "param", None))
         return UsageError(message, f"`{path} --help` lists what there is.")
+    if isinstance(error, OSError) and error.errno in _UNWRITABLE and error.filename is None:
+        return RescliError(f"the output could not be written: {error.strerror}")
     if out_of_memory(error):
         return RescliError("out of memory", "Try a smaller --batch-size, or another --precision.")
     return RescliError(

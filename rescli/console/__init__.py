@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import itertools
 import json
 import math
 import os
 import sys
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -69,16 +71,23 @@ def _finite(value: Any) -> Any:
 def note(text: str) -> None:
     """A line for people, on stderr."""
     if settings.rank == 0:
+        _tell(text)
+
+
+def _tell(text: str) -> None:
+    """A log on a full disk, or a terminal that is gone: what nobody can read must not change what happens."""
+    with suppress(OSError, ValueError):
         print(text, file=sys.stderr, flush=True)  # noqa: T201
 
 
 def fail(error: RescliError) -> None:
     """What was wrong, where, and what to do next; with `--json` the same as a document on stdout."""
     if settings.json and not settings.emitted:
-        emit({"error": error.message, "hint": error.hint, "exit_code": error.exit_code})
+        with suppress(OSError, ValueError):
+            emit({"error": error.message, "hint": error.hint, "exit_code": error.exit_code})
     who = f"process {settings.rank}: " if settings.rank else ""
     lines = [f"{error.label}: {who}{error.message}", *([error.hint] if error.hint else [])]
-    print("\n".join(lines), file=sys.stderr, flush=True)  # noqa: T201
+    _tell("\n".join(lines))
 
 
 def say(text: str = "") -> None:
@@ -108,9 +117,11 @@ def csv(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
     """A table as CSV on stdout: numbers as they are, nothing for None."""
     import csv as writer
 
-    lines = writer.writer(sys.stdout, lineterminator="\n")
+    text = io.StringIO()
+    lines = writer.writer(text, lineterminator="\n")
     lines.writerow(columns)
     lines.writerows(rows)
+    say(text.getvalue().removesuffix("\n"))
 
 
 def markdown(columns: Sequence[str], rows: Iterable[Sequence[Any]], *, right: Sequence[int] = ()) -> None:

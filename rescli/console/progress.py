@@ -5,7 +5,8 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING
+from contextlib import suppress
+from typing import IO, TYPE_CHECKING, Any, cast
 
 from rescli.console import note, percent
 from rescli.words import duration
@@ -91,6 +92,27 @@ class Lines:
         return "  ".join(parts)
 
 
+class Forgiving:
+    """A stream that drops what it cannot write: a terminal that is gone must not end the training it showed."""
+
+    def __init__(self, stream: IO[str]) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        """As streams do."""
+        with suppress(OSError, ValueError):
+            self._stream.write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        """As streams do."""
+        with suppress(OSError, ValueError):
+            self._stream.flush()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+
 class Bar:
     """For a terminal: one line that moves, with error, loss, learning rate, images/s and time left."""
 
@@ -111,7 +133,7 @@ class Bar:
             BarColumn(bar_width=None),
             TextColumn("{task.completed:,}/{task.total:,}"),
             TextColumn("{task.fields[figures]}"),
-            console=Console(stderr=True, highlight=False, emoji=False, markup=False),
+            console=Console(file=cast("IO[str]", Forgiving(sys.stderr)), highlight=False, emoji=False, markup=False),
             auto_refresh=False,
             expand=True,
         )

@@ -164,6 +164,37 @@ def test_a_reader_that_leaves_early_meets_no_traceback(trained: tuple[Path, Done
     assert done.out.splitlines()[1].startswith("run ")
 
 
+FULL = pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full here")
+
+
+@FULL
+@pytest.mark.parametrize(
+    ("command", "code"),
+    [("rescli runs list empty", 0), ("rescli flops nosuch", 2), ("rescli flops nosuch --debug", 2)],
+)
+@pytest.mark.parametrize("where", ["2>/dev/full", "2>&-"])
+def test_what_people_cannot_read_changes_nothing(command: str, code: int, where: str, tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    done = sh(f"{command} {where}", tmp_path)
+    assert (done.code, done.out, done.err) == (code, "", "")
+
+
+@FULL
+@pytest.mark.parametrize("command", ["rescli flops resnet50", "rescli profile table1 --csv", "rescli --help"])
+def test_output_that_cannot_be_written(command: str, tmp_path: Path) -> None:
+    done = sh(f"{command} >/dev/full", tmp_path)
+    assert (done.code, done.err) == (1, "Error: the output could not be written: No space left on device\n")
+    done = sh(f"{command} >&-", tmp_path)
+    assert (done.code, done.err) == (0, "")
+
+
+@FULL
+def test_an_error_is_told_once_where_its_document_cannot_be_written(tmp_path: Path) -> None:
+    done = sh("rescli flops nosuch --json >/dev/full", tmp_path)
+    assert done.code == 2
+    assert done.err.count("Error: ") == len(done.err.splitlines()) - 1 == 1
+
+
 def test_exit_codes_reach_the_shell(trained: tuple[Path, Done]) -> None:
     folder, _ = trained
     script = (

@@ -152,6 +152,25 @@ def test_a_bar_without_colours(open_screen: Callable[[], Screen], monkeypatch: p
     assert not [code for code in colours if code >= 30]
 
 
+def test_a_terminal_that_is_gone_ends_no_training(
+    open_screen: Callable[[], Screen], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    screen = open_screen()
+    bar = Bar(clock=Clock())
+    lines = Lines(clock=Clock(), every_seconds=0)
+
+    def gone(*_: object) -> int:
+        raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr(screen, "write", gone)
+    monkeypatch.setattr(screen, "flush", gone)
+    for one in (bar, lines):
+        one.begin(0, 10, 128)
+        one.row("train", row(5))
+        one.note("in between")
+        one.end()
+
+
 def test_who_watches(open_screen: Callable[[], Screen], monkeypatch: pytest.MonkeyPatch) -> None:
     open_screen()
     assert isinstance(watch(), Bar)
