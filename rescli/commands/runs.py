@@ -220,21 +220,19 @@ def export(
 ) -> None:
     """All metrics of a run: iteration, loss (nats), error (%), learning rate, seconds, for train and test."""
     from rescli.store.reader import read_run
-    from rescli.store.replace import install
-    from rescli.store.target import check_folder, check_no_store
+    from rescli.store.target import check_target, put
 
     to_stdout = out is None
     if json and to_stdout and to is Format.csv:
         raise UsageError("--json writes no CSV to stdout", "Leave out --json or --to, or name a file with --out.")
     if out is not None:
-        check_no_store(out)
-        check_folder(out)
+        check_target(out)
     record = read_run(run, tensors=False)
     text = _as_json(record.metrics) if to is Format.json or (json and to_stdout) else _as_csv(record.metrics)
     if out is None:
         console.say(text)
     else:
-        install(out, f"{text}\n".encode(), keep=None)
+        put(out, f"{text}\n".encode())
         if json:
             console.emit({"path": str(run), "written": str(out)})
         else:

@@ -10,6 +10,7 @@ from rescli.errors import UsageError
 from rescli.models.spec import Spec
 from rescli.models.weights.bundle import Bundle
 from rescli.store.target import check_folder
+from rescli.store.target import check_target as check_place
 
 KINDS: Mapping[str, str] = {
     ".safetensors": "safetensors, with the forks and the normalization in its metadata",
@@ -23,7 +24,10 @@ def check_target(path: Path, *, overwrite: bool, kinds: tuple[str, ...]) -> None
     """Raises `UsageError` for a name with another end than `kinds`, a missing folder, and a file that is there already."""
     if path.suffix not in kinds:
         raise UsageError(f"{path}: how it ends says no format", f"Known here: {', '.join(kinds)}.")
-    check_folder(path)
+    if path.suffix == ".h5":  # the store itself looks at what it replaces
+        check_folder(path)
+    else:
+        check_place(path, "--out" if kinds == (".h5",) else "--export or --graph")
     if path.exists() and not overwrite:
         raise UsageError(f"{path} exists already", "Name another file, or replace it: --overwrite.")
 

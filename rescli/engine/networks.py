@@ -15,7 +15,8 @@ from rescli.models.weights.bundle import NORMALIZATIONS, Bundle, Preprocessing
 from rescli.recipes.stored import recipe_of
 from rescli.store.network import NetworkRecord, encode_network, holds_network, is_store, read_network
 from rescli.store.reader import read_run
-from rescli.store.replace import install, replace
+from rescli.store.replace import replace
+from rescli.store.target import put
 
 
 def open_network(
@@ -64,7 +65,7 @@ def save_network(path: Path, bundle: Bundle) -> None:
 
 def save_bytes(path: Path, data: bytes | Iterable[bytes]) -> None:
     """Write an export, whole or part by part, in one step: whoever reads sees all or nothing. Raises `StoreError`."""
-    install(Path(path), data, keep=None)
+    put(Path(path), data)
 
 
 def _of_network(path: Path) -> Bundle:

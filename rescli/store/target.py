@@ -1,11 +1,17 @@
-"""Looks at the place where something is to be written, before the work for it is done."""
+"""The place where something other than a run is to be written: looked at before the work for it is done, and written to."""
 
 from __future__ import annotations
 
+import os
+import stat
+from collections.abc import Iterable
 from pathlib import Path
 
-from rescli.errors import UsageError
-from rescli.store.network import is_store
+from rescli.errors import StoreError, UsageError
+from rescli.store.files import open_store, read_up_to, real
+from rescli.store.header import HEADER_BYTES, IMAGES_MAGIC, MAGIC, lost
+from rescli.store.problems import way_out, why
+from rescli.store.replace import install
 
 
 def check_folder(path: Path) -> None:
@@ -14,7 +20,32 @@ def check_folder(path: Path) -> None:
         raise UsageError(f"{path}: there is no folder {path.parent}", "Make it, or name another file.")
 
 
-def check_no_store(path: Path, option: str = "--out") -> None:
-    """Raises `UsageError` where something else would be written over one of rescli's own files, a run perhaps."""
-    if path.is_file() and is_store(path):
+def check_target(path: Path, option: str = "--out") -> None:
+    """Raises `UsageError` where `path` is a folder, in none, or one of rescli's own files, a run or packed images perhaps."""
+    if not path.name or path.is_dir():
+        raise UsageError(f"{option} {path}: is a folder", "Name a file in it.")
+    check_folder(path)
+    if path.is_file() and _is_ours(path):
         raise UsageError(f"{path} is one of rescli's own files, a run perhaps", f"Name another file: {option}.")
+
+
+def _is_ours(path: Path) -> bool:
+    with open_store(path) as file:
+        start = read_up_to(path, file, HEADER_BYTES)
+    return start.startswith((MAGIC, IMAGES_MAGIC)) or lost(path, start)
+
+
+def put(path: Path, data: bytes | Iterable[bytes]) -> None:
+    """Write something that is no run to `path`: to a file in one step, into a pipe or a device (/dev/stdout) as it is.
+
+    Whoever replaced these two by a file, or a link by what it leads to, would leave others with an old text, or with none.
+    Raises `StoreError` where it cannot be written.
+    """
+    if path.exists() and not stat.S_ISREG(path.stat().st_mode):
+        try:
+            with open(os.open(path, os.O_WRONLY | os.O_CLOEXEC | os.O_NOCTTY), "wb") as file:  # noqa: PTH123
+                file.writelines([data] if isinstance(data, bytes) else data)
+        except OSError as error:
+            raise StoreError(f"{path}: could not be written: {why(error)}", way_out(error)) from error
+    else:
+        install(real(path), data, keep=None)

@@ -181,7 +181,11 @@ def test_a_run_is_never_written_over_by_something_else(rescli: Rescli, tmp_path:
     before = (tmp_path / "b.h5").read_bytes()
     for words in (("runs", "export", tmp_path / "a.h5", "--out"), ("reproduce", "fig1", "--slurm")):
         assert "one of rescli's own files" in refused(rescli(*words, tmp_path / "b.h5"))
+        assert "is a folder" in refused(rescli(*words, tmp_path))
     assert (tmp_path / "b.h5").read_bytes() == before
+    plot = ("analyze", "curves", tmp_path / "a.h5", "--plot", tmp_path / "b.svg")
+    (tmp_path / "b.h5").rename(tmp_path / "b.svg")
+    assert "one of rescli's own files" in refused(rescli(*plot))
     for _ in range(2):  # what it has written itself it writes anew
         assert rescli("runs", "export", tmp_path / "a.h5", "--out", tmp_path / "a.csv").code == 0
 

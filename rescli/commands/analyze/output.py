@@ -67,29 +67,29 @@ def gathered(
 def check_files(plot_file: Path | None, data_file: Path | None, size: str, font_size: float) -> None:
     """Complain about files and sizes before any work is done. Raises `UsageError`."""
     from rescli.analysis.figures import Look, format_of
-    from rescli.store.target import check_folder
+    from rescli.store.target import check_target
 
     Look.of(size, font_size)
     if plot_file is not None:
         format_of(plot_file)
     if data_file is not None and data_file.suffix not in (".csv", ".json"):
         raise UsageError(f"{data_file}: how it ends says no format of data", "Known here: csv, json.")
-    for file in (plot_file, data_file):
+    for option_, file in (("--plot", plot_file), ("--data", data_file)):
         if file is not None:
-            check_folder(file)
+            check_target(file, option_)
 
 
 def write_plot(plot: Plot, plot_file: Path | None, data_file: Path | None, size: str, font_size: float) -> None:
     """Write the figure and its numbers where the user wants them."""
     from rescli.analysis.figures import Look, figure_bytes, format_of
-    from rescli.store.replace import install
+    from rescli.store.target import put
 
     if plot_file is not None:
-        install(plot_file, figure_bytes(plot, format_of(plot_file), Look.of(size, font_size)), keep=None)
+        put(plot_file, figure_bytes(plot, format_of(plot_file), Look.of(size, font_size)))
         console.note(f"Drawn in {plot_file}.")
     if data_file is not None:
         text = plot.as_csv() if data_file.suffix == ".csv" else plot.as_json() + "\n"
-        install(data_file, text.encode(), keep=None)
+        put(data_file, text.encode())
         console.note(f"Written to {data_file}.")
 
 

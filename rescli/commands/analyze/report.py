@@ -38,15 +38,14 @@ def report(
     asked = {"--images": images, "--dataset": dataset, "--backend": backends, "--threads": threads}
     if not measure and (idle := [name for name, value in asked.items() if value is not None]):
         raise UsageError(f"{' and '.join(idle)}: no effect with --no-measure", "Leave one of them out.")
-    from rescli.store.target import check_folder
+    from rescli.store.target import check_target, put
 
-    check_folder(out)
+    check_target(out)
     from rescli.analysis.evidence import evidence
     from rescli.analysis.measured import Measured
     from rescli.analysis.measured import measure as look
     from rescli.analysis.report import report as write
     from rescli.analysis.report import verdicts_of
-    from rescli.store.replace import install
 
     found = gathered(runs, strict=strict, predictions=True)
     wishes = wishes_of(
@@ -61,7 +60,7 @@ def report(
     )
     measured = look(found.runs, wishes, console.note) if measure else Measured()
     known = evidence(found)
-    install(out, write(found, measured, title=title, known=known).encode(), keep=None)
+    put(out, write(found, measured, title=title, known=known).encode())
     verdicts = verdicts_of(found, measured, known)
     if json:
         console.emit(

@@ -53,14 +53,12 @@ def page(
     """
     from rescli.reproduce.page import page as text
     from rescli.reproduce.summaries import draw, read
-    from rescli.store.replace import install
-    from rescli.store.target import check_folder, check_no_store
+    from rescli.store.target import check_target, put
 
-    check_no_store(out)
-    check_folder(out)
+    check_target(out)
     found = read(summaries)
     figures = draw(found, summaries)
-    install(out, text(found, summaries, out).encode(), keep=None)
+    put(out, text(found, summaries, out).encode())
     if json:
         console.emit({"page": str(out), "runs": [run.path.stem for run in found.runs], "figures": figures})
     else:

@@ -147,14 +147,10 @@ def _print(elements: list[Element], lines: list[str], *, json: bool, then: str =
 
 def _write_script(path: Path, text: str, runs: int, *, then: str, json: bool) -> None:
     """`then` is the command that draws what the runs of the script have found."""
-    from rescli.store.replace import install
-    from rescli.store.target import check_folder, check_no_store
+    from rescli.store.target import check_target, put
 
-    if not path.name or path.is_dir():
-        raise UsageError(f"--slurm {path}: is a folder", "Name the file of the script: --slurm study.sh.")
-    check_no_store(path, "--slurm")
-    check_folder(path)
-    install(path, text.encode(), keep=None)
+    check_target(path, "--slurm")
+    put(path, text.encode())
     if json:
         console.emit({"script": str(path), "runs": runs, "then": then})
     else:

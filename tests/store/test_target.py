@@ -1,0 +1,62 @@
+"""Where something other than a run is written: runs and packed images are left alone, pipes and links stay what they are."""
+
+from __future__ import annotations
+
+import os
+import threading
+from pathlib import Path
+
+import pytest
+
+from rescli.errors import StoreError, UsageError
+from rescli.store.header import HEADER_BYTES, IMAGES_MAGIC, pack_block
+from rescli.store.target import check_target, put
+
+
+def test_packed_images_are_not_written_over(tmp_path: Path) -> None:
+    path = tmp_path / "images.h5"
+    path.write_bytes(pack_block(IMAGES_MAGIC, 1, {}).ljust(HEADER_BYTES, b"\0"))
+    with pytest.raises(UsageError, match="one of rescli's own files") as caught:
+        check_target(path, "--data")
+    assert caught.value.hint == "Name another file: --data."
+
+
+def test_a_folder_is_no_file(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="is a folder"):
+        check_target(tmp_path)
+    with pytest.raises(UsageError, match="there is no folder"):
+        check_target(tmp_path / "no" / "x.csv")
+
+
+def test_a_pipe_takes_the_text_and_stays_a_pipe(tmp_path: Path) -> None:
+    path = tmp_path / "pipe"
+    os.mkfifo(path)
+    check_target(path)
+    found: list[bytes] = []
+    reader = threading.Thread(target=lambda: found.append(path.read_bytes()))
+    reader.start()
+    put(path, b"text")
+    reader.join()
+    assert found == [b"text"]
+    assert path.is_fifo()
+
+
+def test_a_link_leads_where_it_led(tmp_path: Path) -> None:
+    path, link = tmp_path / "a.csv", tmp_path / "link.csv"
+    link.symlink_to(path)
+    for text in (b"old", b"new"):  # the first finds no file there
+        put(link, text)
+        assert path.read_bytes() == text
+    assert link.is_symlink()
+
+
+def test_a_device_that_takes_nothing_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "pipe"
+    os.mkfifo(path)
+
+    def full(*_: object) -> int:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "open", full)
+    with pytest.raises(StoreError, match="could not be written: No space left on device"):
+        put(path, b"text")
