@@ -8,6 +8,7 @@ import json
 import math
 import os
 import sys
+import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -101,16 +102,44 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[Any]], *, right: Seque
     from rich import box
     from rich.table import Table
 
+    cells = [["" if cell is None else str(cell) for cell in row] for row in rows]
+    screen = _stdout()
+    least = sum(_least(column, [row[i] for row in cells], i in right) + 2 for i, column in enumerate(columns))
+    if least > screen.width:  # the terminal breaks its lines: numbers are never cut
+        screen.width = UNLIMITED
     grid = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
     for number, column in enumerate(columns):
-        grid.add_column(column, justify="right" if number in right else "left", no_wrap=not on_terminal())
-    for row in rows:
-        grid.add_row(*("" if cell is None else str(cell) for cell in row))
-    screen = _stdout()
+        if number in right:
+            heading = column if screen.width == UNLIMITED else _broken(column, [row[number] for row in cells])
+            grid.add_column(heading, justify="right", no_wrap=True)
+        else:
+            grid.add_column(column, no_wrap=screen.width == UNLIMITED, overflow="fold")
+    for row in cells:
+        grid.add_row(*row)
     with screen.capture() as drawn:
         screen.print(grid)
     for line in drawn.get().splitlines():
         say(line.rstrip())
+
+
+UNLIMITED = 100_000
+LEGIBLE = 12
+"""Characters: text in narrower columns is no longer read."""
+
+
+def _least(heading: str, cells: Sequence[str], number: bool) -> int:
+    """The least width of a column of numbers, or of text."""
+    from rich.cells import cell_len
+
+    lines = _broken(heading, cells).split("\n") if number else [heading]
+    width = max(map(cell_len, [*lines, *cells]))
+    return width if number else min(width, LEGIBLE)
+
+
+def _broken(heading: str, cells: Sequence[str]) -> str:
+    """The heading of a column of numbers in as many lines as keep it from being wider than they are."""
+    width = max(map(len, [*heading.split(), *cells]), default=1)
+    return textwrap.fill(heading, max(width, 1), break_long_words=False, break_on_hyphens=False)
 
 
 def csv(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
@@ -203,4 +232,4 @@ def _stdout() -> Console:
     from rich.console import Console
 
     # In a file or pipe a table is as wide as it needs to be: nothing is cut off for a screen that is not there.
-    return Console(width=None if on_terminal() else 100_000, highlight=False, emoji=False, markup=False)
+    return Console(width=None if on_terminal() else UNLIMITED, highlight=False, emoji=False, markup=False)

@@ -54,18 +54,26 @@ class Lines:
         self._write = write
         self._rate = Rate(clock)
         self._before = clock()
+        self._told = False
 
     def begin(self, iteration: int, iterations: int, batch: int) -> None:
         """Start to measure."""
         self._rate.begin(iteration, iterations, batch)
         self._before = self._clock()
+        self._told = False
 
     def step(self, iteration: int) -> None:
-        """Only counts."""
+        """Counts; where nothing else tells how far it is, that becomes a line now and then."""
         self._rate.iteration = iteration
+        now = self._clock()
+        if not self._told and now - self._before >= self._every:
+            self._before = now
+            done = f"{iteration:,}/{self._rate.iterations:,}"
+            self._write(f"{done}  {self._rate.images_per_second():,.0f}/s  {self._rate.left()} left")
 
     def row(self, split: str, row: Mapping[str, float]) -> None:
         """A training row becomes a line if the last line is old enough; an evaluation always does."""
+        self._told = True
         now = self._clock()
         if split == "train" and now - self._before < self._every:
             return
@@ -114,23 +122,30 @@ class Forgiving:
 
 
 class Bar:
-    """For a terminal: one line that moves, with error, loss, learning rate, images/s and time left."""
+    """For a terminal: one line that moves, with time left and error; where there is room also rate, loss, learning rate."""
+
+    WIDE = 110
+    """Columns of a terminal that has room for all."""
+
+    LEAST = 10
+    """Columns that the bar itself has at least."""
 
     def __init__(self, *, clock: Clock = time.monotonic) -> None:
         self._rate = Rate(clock)
         self._clock = clock
         self._progress: Progress | None = None
         self._drawn = clock()
-        self._train = self._test = ""
+        self._rows: dict[str, Mapping[str, float]] = {}
 
     def begin(self, iteration: int, iterations: int, batch: int) -> None:
         """Draw the bar."""
         from rich.console import Console
         from rich.progress import BarColumn, Progress, TextColumn
+        from rich.table import Column
 
         self._rate.begin(iteration, iterations, batch)
         self._progress = Progress(
-            BarColumn(bar_width=None),
+            BarColumn(bar_width=None, table_column=Column(min_width=self.LEAST)),
             TextColumn("{task.completed:,}/{task.total:,}"),
             TextColumn("{task.fields[figures]}"),
             console=Console(file=cast("IO[str]", Forgiving(sys.stderr)), highlight=False, emoji=False, markup=False),
@@ -150,10 +165,7 @@ class Bar:
 
     def row(self, split: str, row: Mapping[str, float]) -> None:
         """Keep the newest figures of training and evaluation."""
-        if split == "train":
-            self._train = f"train {percent(row['error'])}  loss {row['loss']:.3f}  lr {row['learning_rate']:g}"
-        else:
-            self._test = f"  {split} {percent(row['error'])}"
+        self._rows[split] = row
         self._draw()
 
     def note(self, text: str) -> None:
@@ -172,10 +184,24 @@ class Bar:
 
     def _draw(self) -> None:
         if self._progress is not None:
-            rate = f"{self._rate.images_per_second():,.0f} images/s  {self._rate.left()} left"
-            figures = f"{self._train}{self._test}  {rate}"
+            figures = self._figures(self._progress.console.width)
             self._progress.update(self._progress.task_ids[0], completed=self._rate.iteration, figures=figures)
             self._progress.refresh()
+
+    def _figures(self, width: int) -> str:
+        """What a terminal has room for beside the bar and the count, the most wanted first."""
+        wide = width >= self.WIDE
+        figures = [f"{self._rate.images_per_second():,.0f} images/s"] if wide else []
+        figures.append(f"{self._rate.left()} left")
+        for split in sorted(self._rows, reverse=True):  # train before test and val
+            row = self._rows[split]
+            figures.append(f"{split} {percent(row['error'])}")
+            if wide and "learning_rate" in row:
+                figures += [f"loss {row['loss']:.3f}", f"lr {row['learning_rate']:g}"]
+        count = f"{self._rate.iteration:,}/{self._rate.iterations:,}"
+        while figures and self.LEAST + len(count) + len("  ".join(figures)) + 3 > width:
+            figures.pop()
+        return "  ".join(figures)
 
 
 def watch() -> Bar | Lines:

@@ -108,6 +108,21 @@ def test_a_table_on_a_terminal_fits_it(monkeypatch: pytest.MonkeyPatch) -> None:
     assert all(len(line) <= 40 for line in lines)
 
 
+@pytest.mark.parametrize("columns", [30, 50, 80])
+def test_a_terminal_cuts_no_number(columns: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    screen = Screen()
+    monkeypatch.setattr("sys.stdout", screen)
+    monkeypatch.setenv("COLUMNS", str(columns))
+    monkeypatch.setenv("TERM", "xterm-256color")
+    row = ("ResNet-152 (option B)", 152, "60,192,808", "11,515,691,008", "x" * 30)
+    console.table(["network", "layers", "parameters", "paper's multiply-adds", "path"], [row], right=(1, 2, 3))
+    shown = re.sub(r"\x1b\[[\d;]*m", "", screen.getvalue())
+    assert all(f" {number}" in shown for number in row[1:4])
+    assert "…" not in shown
+    assert shown.count("x") == 30
+    assert all(len(line) <= columns for line in shown.splitlines()) or columns < 80
+
+
 def test_paths_of_any_length_are_whole_in_a_pipe(capsys: pytest.CaptureFixture[str]) -> None:
     paths = [f"/some/long/folder/of/a/user/{'x' * 40}/{number}.h5" for number in range(12)]
     console.table(["", *paths], [("seed", *map(str, range(12)))])

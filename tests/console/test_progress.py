@@ -63,6 +63,17 @@ def test_a_log_gets_a_line_now_and_then() -> None:
     assert "/64000  train error  50.00 %  loss 1.5000  lr 0.1" in log.lines[0]
 
 
+def test_a_log_of_what_has_no_rows_tells_how_far_it_is() -> None:
+    clock, log = Clock(), Log()
+    lines = Lines(every_seconds=30, clock=clock, write=log)
+    lines.begin(0, 1_281_167, 1)
+    for number in range(1, 101):
+        clock.now += 1
+        lines.step(1200 * number)
+    assert log.lines[0] == "36,000/1,281,167  1,200/s  17:18 left"
+    assert len(log.lines) == 3
+
+
 def test_a_log_gets_every_evaluation_and_note() -> None:
     clock, log = Clock(), Log()
     lines = Lines(every_seconds=30, clock=clock, write=log)
@@ -121,8 +132,28 @@ def test_a_bar_shows_the_figures_and_the_time_left(open_screen: Callable[[], Scr
     assert "before it begins" in screen.text
     assert "in between" in screen.text
     assert "200/1,100" in screen.text
-    assert "train 61.25 %  loss 1.500  lr 0.1  test 8.75 %  1,280 images/s  1:30 left" in screen.text
+    assert "1,280 images/s  1:30 left  train 61.25 %  loss 1.500  lr 0.1  test 8.75 %" in screen.text
     assert screen.getvalue().count("\x1b[?25l") == screen.getvalue().count("\x1b[?25h") == 1
+
+
+@pytest.mark.parametrize(("columns", "errors"), [(80, "  train 61.25 %  test 8.75 %"), (48, "")])
+def test_a_bar_on_a_narrow_terminal_keeps_itself_and_the_time_left(
+    columns: int, errors: str, open_screen: Callable[[], Screen], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    screen = open_screen()
+    monkeypatch.setenv("COLUMNS", str(columns))
+    clock = Clock()
+    bar = Bar(clock=clock)
+    bar.begin(10_000, 64_000, 128)
+    clock.now += 10
+    bar.step(12_000)
+    bar.row("train", row(12_000, 61.25))
+    bar.row("test", {"iteration": 12_000, "loss": 1.0, "error": 8.754, "seconds": 1.0})
+    bar.end()
+    (last,) = [line for line in screen.text.replace("\r", "\n").splitlines() if line.strip()][-1:]
+    assert last.rstrip().endswith(f"12,000/64,000 4:20 left{errors}")
+    assert last.count("━") >= 10
+    assert len(last) <= columns
 
 
 def test_a_bar_is_drawn_at_most_ten_times_a_second(open_screen: Callable[[], Screen]) -> None:
