@@ -25,11 +25,13 @@ def compare(runs: Sequence[Run]) -> Table:
     differing = len(rows)
     rows += _outcome(runs)
     rows += [row for row in _environment(runs) if any(value != row[1][0] for value in row[1])]
+    paths = [str(run.path) for run in runs]
     return Table(
         title="Runs compared",
-        columns=("", *(str(run.path) for run in runs)),
+        columns=("", *paths),
         rows=tuple((name, *printed) for name, _, printed in rows),
         exact=tuple({"what": name, "values": values} for name, values, _ in rows),
+        flat=tuple({"what": name, **dict(zip(paths, values, strict=True))} for name, values, _ in rows),
         notes=() if differing else ("the recipes are equal",),
         right=tuple(range(1, len(runs) + 1)),
     )

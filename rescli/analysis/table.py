@@ -11,7 +11,8 @@ from typing import Any
 class Table:
     """Rows of cells as printed (`rows`), the same as numbers and text (`exact`), and lines to stand below (`notes`).
 
-    `right` are the numbers of the columns that are aligned to the right.
+    `right` are the numbers of the columns that are aligned to the right. `flat` are the rows of `exact` for CSV, where these
+    are nested.
     """
 
     title: str
@@ -20,6 +21,7 @@ class Table:
     exact: tuple[dict[str, Any], ...]
     notes: tuple[str, ...] = ()
     right: tuple[int, ...] = ()
+    flat: tuple[dict[str, Any], ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """As a JSON document."""

@@ -21,9 +21,12 @@ def show(
     json: bool,
     csv: bool,
     markdown: bool,
+    printed: Sequence[Sequence[Any]] | None = None,
+    right: Sequence[int] = (),
 ) -> bool:
     """Print the table, or its JSON document, in the machine's format asked for; False if none was.
 
+    `printed` are the rows as people read them, with the columns in `right` aligned: Markdown is for people, too.
     Raises `UsageError` for more than one format.
     """
     if json + csv + markdown > 1:
@@ -33,5 +36,5 @@ def show(
     elif csv:
         console.csv(columns, rows)
     elif markdown:
-        console.markdown(columns, rows)
+        console.markdown(columns, rows if printed is None else printed, right=right)
     return json or csv or markdown

@@ -222,13 +222,13 @@ def table6_(json: Json = False, csv: Csv = False, markdown: Markdown = False, de
         "networks": [one.to_dict() for one in found],
         "quoted": [dict(zip(columns, row, strict=True)) for row in quoted],
     }
-    if show(columns, [*quoted, *ours], document, json=json, csv=csv, markdown=markdown):
-        return
+    exact, right = [*quoted, *ours], range(1, 6)
     rows = [
         (name, depth, params and f"{params:,}", printed and short(printed), error, count and f"{count:,}")
-        for name, depth, params, printed, error, count in [*quoted, *ours]
+        for name, depth, params, printed, error, count in exact
     ]
-    console.table(columns, rows, right=range(1, 6))
+    if not show(columns, exact, document, json=json, csv=csv, markdown=markdown, printed=rows, right=right):
+        console.table(columns, rows, right=right)
 
 
 def _print(found: Sequence[Compared], share: str, *, json: bool, csv: bool, markdown: bool) -> None:
@@ -237,8 +237,6 @@ def _print(found: Sequence[Compared], share: str, *, json: bool, csv: bool, mark
         (one.title, one.layers, one.parameters, one.macs, one.share, one.paper and one.paper.macs, one.deviation)
         for one in found
     ]
-    if show(columns, exact, [one.to_dict() for one in found], json=json, csv=csv, markdown=markdown):
-        return
     rows = [
         (
             one.title,
@@ -251,7 +249,10 @@ def _print(found: Sequence[Compared], share: str, *, json: bool, csv: bool, mark
         )
         for one in found
     ]
-    console.table(columns, rows, right=range(1, 7))
+    document, right = [one.to_dict() for one in found], range(1, 7)
+    if show(columns, exact, document, json=json, csv=csv, markdown=markdown, printed=rows, right=right):
+        return
+    console.table(columns, rows, right=right)
     console.say(f"counted: convolutions and fc; not counted: {', '.join(NOT_COUNTED['conv'])}")
 
 

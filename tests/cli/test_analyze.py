@@ -50,6 +50,8 @@ def test_table6_in_every_format(rescli: Rescli, runs: Path) -> None:
     rows = list(csv.DictReader(io.StringIO(rescli("analyze", "table6", runs, "--csv").out)))
     assert float(rows[-1]["mean"]) == pytest.approx(8.85)
     assert rows[-1]["seeds"] == "0; 1"
+    a_run(runs / "bf16.h5", precision="bf16")
+    assert "precision: fp32 / bf16" in rescli("analyze", "table6", runs / "bf16.h5", "--csv").out
     assert "| ResNet | 20 | 0.27M | 2 | 8.75 (8.85±0.14) |" in rescli("analyze", "table6", runs, "--markdown").out
     latex = rescli("analyze", "table6", runs, "--latex").out
     assert r"ResNet & 20 & 0.27M & 2 & 8.75 (8.85$\pm$0.14) & 8.75 &  \\" in latex
@@ -71,6 +73,9 @@ def test_compare_and_degradation(rescli: Rescli, runs: Path) -> None:
     assert found.code == 0
     assert "shortcut" in found.out
     assert "momentum" not in found.out
+    rows = list(csv.DictReader(io.StringIO(rescli("analyze", "compare", runs, "--csv").out)))
+    errors = {row["what"]: row for row in rows}["test error"]
+    assert (errors[str(runs / "p20.h5")], errors[str(runs / "r20-1.h5")]) == ("9.5", "8.95")
     assert rescli("analyze", "compare", runs / "p20.h5").code == 2
     judged = rescli("analyze", "degradation", runs)
     assert "deeper plain nets have higher training error (Fig. 1, Fig. 6 left): yes" in judged.out
@@ -121,6 +126,20 @@ def test_gradients_of_a_real_run(rescli: Rescli, finished: Path) -> None:
     (found,) = rescli(*line, "--json").document["gradients"]
     assert [len(found["layers"]), found["batches"]] == [8, 2]
     assert found["layers"][0]["weight_gradient"]["std"] > 0
+
+
+@pytest.mark.parametrize("command", ["gradients", "responses"])
+def test_a_figure_is_written_though_nobody_reads_to_the_end(
+    command: str, rescli: Rescli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def left(*_: object, **__: object) -> None:
+        raise BrokenPipeError
+
+    monkeypatch.setattr("rescli.console.table", left)
+    few = ("--batches", "1", "--batch-size", "8") if command == "gradients" else ("--images", "20")
+    line = ("analyze", command, "cifar-resnet8", "--dataset", "synthetic", "--threads", "1", *few)
+    rescli(*line, "--plot", tmp_path / "f.svg")
+    assert (tmp_path / "f.svg").exists()
 
 
 def test_a_net_that_build_wrote(rescli: Rescli, finished: Path, tmp_path: Path) -> None:

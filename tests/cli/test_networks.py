@@ -40,6 +40,10 @@ def test_the_machine_formats_are_exact(rescli: Rescli) -> None:
     lines = rescli("profile", "table1", "--markdown").out.splitlines()
     assert lines[1].startswith("|---|---:|")
     assert len({line.count("|") for line in lines}) == 1
+    assert lines[2] == "| resnet18 (option A) | 18 | 11,515,688 | 1,794,805,760 | 100.0 | 1.8e9 | -0.3 |"
+    lines = rescli("profile", "table6", "--markdown").out.splitlines()
+    assert lines[1] == "|---|---:|---:|---:|---:|---:|"
+    assert lines[8] == "| ResNet | 20 | 269,722 | 0.27M | 8.75 | 40,551,040 |"
     assert rescli("profile", "resnet34", "--csv", "--json").code == 2
 
 

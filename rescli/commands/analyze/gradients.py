@@ -80,8 +80,8 @@ def gradients(
         nets, lambda what: measure(what, wishes, batches=batches, batch_size=batch_size), strict=strict
     )
     drawn = gradients_plot(found)
+    write_plot(drawn, plot, data, size, font_size)  # first: whoever reads may leave early, as `head` does
     _show(found, skipped, drawn, json=json)
-    write_plot(drawn, plot, data, size, font_size)
 
 
 def _show(found: list[Gradients], skipped: list[Skipped], drawn: Plot, *, json: bool) -> None:

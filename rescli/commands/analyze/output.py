@@ -119,8 +119,9 @@ def show_table(table: Table, document: Any, *, json: bool, csv: bool, markdown: 
     if json:
         console.emit(document)
     elif csv:
-        names = list(dict.fromkeys(name for row in table.exact for name in row))
-        console.csv(names, [[_cell(row.get(name)) for name in names] for row in table.exact])
+        rows = table.flat or table.exact
+        names = list(dict.fromkeys(name for row in rows for name in row))
+        console.csv(names, [[_cell(row.get(name)) for name in names] for row in rows])
     elif latex:
         console.latex(table.columns, table.rows, right=table.right, notes=table.notes)
     elif markdown:
@@ -138,5 +139,14 @@ def show_table(table: Table, document: Any, *, json: bool, csv: bool, markdown: 
 def _cell(value: Any) -> Any:
     """One cell of CSV: lists and mappings as text."""
     if isinstance(value, (list, tuple)):
-        return "; ".join(str(one) for one in value)
-    return "; ".join(f"{key}: {one}" for key, one in value.items()) if isinstance(value, dict) else value
+        return "; ".join(map(_words, value))
+    return "; ".join(f"{key}: {_words(one)}" for key, one in value.items()) if isinstance(value, dict) else value
+
+
+def _words(value: Any) -> str:
+    """What stands within a list or a mapping. Of a fork the paper's side comes first: paper / ours."""
+    if isinstance(value, (list, tuple)):
+        return " / ".join(map(_words, value))
+    if isinstance(value, dict):
+        return ", ".join(f"{key} {_words(one)}" for key, one in value.items())
+    return "" if value is None else str(value)

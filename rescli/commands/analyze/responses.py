@@ -96,8 +96,8 @@ def responses(
 
     found, skipped = measured(nets, look, strict=strict)
     drawn = fig7(found)
+    write_plot(drawn, plot, data, size, font_size)  # first: whoever reads may leave early, as `head` does
     _show(found, skipped, drawn, channels=channels, json=json)
-    write_plot(drawn, plot, data, size, font_size)
     if unsaved:
         raise unsaved[0]
 
