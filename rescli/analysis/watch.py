@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from rescli.store.header import read_header
-from rescli.store.listing import Listed, list_runs
+from rescli.store.listing import Listed, list_runs, number, progress
+from rescli.store.problems import check_kind
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,12 +27,11 @@ class Moment:
         """In one line."""
         summary = self.listed.summary
         errors = [
-            f"{name} error {summary[f'{name}_error']:.2f} %"
+            f"{name} error {error:.2f} %"
             for name in ("train", "test", "val")
-            if summary.get(f"{name}_error") is not None
+            if (error := number(summary, f"{name}_error")) is not None
         ]
-        done = f"{summary.get('iteration', 0):,}/{summary.get('iterations', 0):,}"
-        return "  ".join([done, *errors, self.listed.status])
+        return "  ".join([progress(summary), *errors, self.listed.status])
 
     @property
     def ended(self) -> bool:
@@ -46,7 +46,7 @@ def follow(path: Path, *, interval: float, sleep: Callable[[float], None] = time
     """
     before: dict[str, Any] | None = None
     while True:
-        read_header(path)
+        check_kind(path, read_header(path).summary.get("kind"))
         moment = Moment(listed=list_runs(path)[0])
         now = moment.to_dict()
         if now != before:

@@ -127,19 +127,7 @@ def evaluate(
     several scales. FILE is a run store, a file that `rescli build` wrote, weights from elsewhere (.pth, .safetensors, .npz,
     .h5), or predictions that were saved before.
     """
-    from rescli.console.progress import watch
-    from rescli.engine.graded import Graded, check_name
-    from rescli.engine.graded import save as write
-    from rescli.engine.keep import ELSEWHERE, check_keeps
-    from rescli.engine.score import Scoring, score, score_ensemble
-
     together, paths = _members(files or [], weights)
-    if predictions is not None:
-        check_name(predictions)
-    if save and together:
-        raise UsageError("an ensemble is no run, and --save keeps a test in a run store", ELSEWHERE)
-    if save:
-        check_keeps(paths[0])
     views = {"crops": crops, "shorter": shorter, "scales": _scales(scales), "mirrored": mirrored}
     views |= {"average": plain(average), "pooling": plain(pooling)}
     photographs: dict[str, Any] = {"truth": truth, "class_list": class_list, "skip_damaged": skip_damaged or None}
@@ -148,6 +136,18 @@ def evaluate(
         raise UsageError(
             "an ensemble is of several nets, which say themselves what they are", "Leave --net and forks out."
         )
+    from rescli.console.progress import watch  # what follows loads PyTorch, which a mistyped line need not wait for
+    from rescli.engine.graded import Graded, check_name
+    from rescli.engine.graded import save as write
+    from rescli.engine.keep import ELSEWHERE, check_keeps
+    from rescli.engine.score import Scoring, score, score_ensemble
+
+    if predictions is not None:
+        check_name(predictions)
+    if save and together:
+        raise UsageError("an ensemble is no run, and --save keeps a test in a run store", ELSEWHERE)
+    if save:
+        check_keeps(paths[0])
     asked = [
         Scoring(
             path=path,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from enum import Enum
 from pathlib import Path
 from typing import Annotated, Any
@@ -52,8 +53,26 @@ class Decay(str, Enum):
     conv = "conv"
 
 
-def option(*names: str, help: str, default: str | None = None, **rest: Any) -> Any:
-    """An option of a command. `default` says in words what an option does that is not given."""
+def _number(value: Any) -> Any:
+    if isinstance(value, float) and not math.isfinite(value):  # neither below a least value nor above a largest one
+        raise typer.BadParameter(f"{value} is not a number to work with.")
+    return value
+
+
+def _number_or_inf(value: Any) -> Any:
+    return value if value == math.inf else _number(value)
+
+
+def option(
+    *names: str, help: str, default: str | None = None, or_inf: bool = False, callback: Any = None, **rest: Any
+) -> Any:
+    """An option of a command. `default` says in words what an option does that is not given.
+
+    One with a `min` or `max` takes no nan, and infinity only where it makes sense: `or_inf`.
+    """
+    if callback is None and ("min" in rest or "max" in rest):
+        callback = _number_or_inf if or_inf else _number
+    rest["callback"] = callback
     # The variables follow one rule (RESCLI_COMMAND_OPTION), stated once: on every line they would hide the help.
     return typer.Option(*names, help=help, show_envvar=False, show_default=default or True, **rest)
 

@@ -59,25 +59,26 @@ def list_(
         for one in listed
     ]
     console.table(
-        ["run", "status", "net", "data", "seed", "iteration", "train error", "test error", "held by"],
+        ["run", "status", "net", "data", "seed", "iteration", "train error (last row)", "test error", "held by"],
         rows,
         right=(4, 5, 6, 7),
     )
 
 
 def _figures(summary: Any) -> tuple[Any, ...]:
+    from rescli.store.listing import number, progress
+
     if "iteration" not in summary:
         return ("",) * 6
-    option = summary.get("shortcut")
-    held_out = summary.get("val_error")
-    tested = console.percent(summary.get("test_error")) or (held_out is not None and f"{held_out:.2f} % (val)") or ""
+    held_out = number(summary, "val_error")
+    tested = console.percent(number(summary, "test_error"))
     return (
-        summary["network"] + (f" {option}" if option else ""),
+        " ".join(str(part) for part in (summary.get("network"), summary.get("shortcut")) if part),
         summary.get("dataset"),
         summary.get("seed"),
-        f"{summary['iteration']:,}/{summary['iterations']:,}",
-        console.percent(summary.get("train_error")),
-        tested,
+        progress(summary),
+        console.percent(number(summary, "train_error")),
+        tested or (f"{held_out:.2f} % (val)" if held_out is not None else ""),
     )
 
 
@@ -90,7 +91,7 @@ def show(run: Run, json: Json = False, debug: Debug = False) -> None:
     record = read_run(run, tensors=False)
     status = look(run).status if record.status == "running" else record.status
     last = {
-        split: {name: values[-1].item() for name, values in columns.items()}
+        split: {name: values[-1].item() for name, values in columns.items() if len(values)}
         for split, columns in record.metrics.items()
     }
     document: dict[str, Any] = {
@@ -100,24 +101,30 @@ def show(run: Run, json: Json = False, debug: Debug = False) -> None:
         "progress": record.progress,
         "recipe": record.recipe,
         "metrics": last,
-        "rows": {split: len(columns["iteration"]) for split, columns in record.metrics.items()},
+        "rows": {split: _rows(columns) for split, columns in record.metrics.items()},
         "sessions": list(record.sessions),
         "environment": record.environment,
     }
     if json:
         console.emit(document)
         return
-    console.say(f"{run}: {record.summary.get('network')}, {status}")
+    console.say(f"{run}: {', '.join(str(part) for part in (record.summary.get('network'), status) if part)}")
     for title in ("summary", "recipe", "environment"):
         console.say(f"\n{title}")
         console.pairs({f"  {name}": value for name, value in document[title].items()})
     for split, row in last.items():
         count = document["rows"][split]
-        console.say(f"\n{split}, {f'the last of {count} rows' if count > 1 else 'the only row'}")
+        which = {0: "no rows", 1: "the only row"}.get(count, f"the last of {count} rows")
+        console.say(f"\n{split}, {which}")
         console.pairs({f"  {name}": f"{value:g}" for name, value in row.items()})
     for session in record.sessions:
         console.say(f"\nsession of {session.get('started')}")
         console.pairs({f"  {name}": value for name, value in session.items() if name != "started"})
+
+
+def _rows(columns: Any) -> int:
+    """How many there are of a split."""
+    return max(map(len, columns.values()), default=0)
 
 
 @app.command()
@@ -213,7 +220,9 @@ def _draw(run: Path) -> None:
 @app.command()
 def export(
     run: Run,
-    to: Annotated[Format | None, option(help="Format.", default="csv; json with --json to stdout")] = None,
+    to: Annotated[
+        Format | None, option(help="Format.", default="as --out ends; else csv, json with --json to stdout")
+    ] = None,
     out: Annotated[Path | None, option(help="File to write.", default="stdout")] = None,
     json: Json = False,
     debug: Debug = False,
@@ -227,6 +236,7 @@ def export(
         raise UsageError("--json writes no CSV to stdout", "Leave out --json or --to, or name a file with --out.")
     if out is not None:
         check_target(out)
+        to = _format(out, to)
     record = read_run(run, tensors=False)
     text = _as_json(record.metrics) if to is Format.json or (json and to_stdout) else _as_csv(record.metrics)
     if out is None:
@@ -237,6 +247,17 @@ def export(
             console.emit({"path": str(run), "written": str(out)})
         else:
             console.note(f"Written to {out}.")
+
+
+def _format(out: Path, to: Format | None) -> Format:
+    """Of a file: what its name says, unless that says nothing. Raises `UsageError` where --to says otherwise."""
+    ends = out.suffix.lower().removeprefix(".")
+    named = Format(ends) if ends in set(Format) else None
+    if to is not None and named not in (None, to):
+        raise UsageError(
+            f"{out} ends as {ends} does, and --to says {to.value}", "Leave out --to, or name another file."
+        )
+    return to or named or Format.csv
 
 
 COLUMNS = ("iteration", "loss", "error", "learning_rate", "seconds")
@@ -253,6 +274,6 @@ def _as_csv(metrics: Any) -> str:
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(("split", *COLUMNS))
     for split, columns in metrics.items():
-        for row in range(len(columns["iteration"])):
+        for row in range(_rows(columns)):
             writer.writerow((split, *(columns[name][row].item() if name in columns else "" for name in COLUMNS)))
     return text.getvalue().removesuffix("\n")

@@ -66,6 +66,8 @@ def load_module(target: str) -> nn.Module:
     `RescliError` where making it fails.
     """
     package, _, attribute = target.partition(":")
+    if not all(part.isidentifier() for part in [*package.split("."), attribute]):
+        raise UsageError(f"{target}: not the name of a module and what it holds", "Give package.module:callable.")
     if os.curdir not in sys.path and os.getcwd() not in sys.path:  # noqa: PTH109 - as `python -m` does
         sys.path.insert(0, os.getcwd())  # noqa: PTH109
     try:

@@ -40,6 +40,8 @@ class Settings:
             raise UsageError(f"--precision {self.precision}: must be one of {', '.join(PRECISIONS)}")
         if not known.needs_files and self.data is not None:
             raise UsageError(f"{self.dataset} is built in: --data has no effect", "Leave it out.")
+        if self.checkpoint_every is not None and not self.checkpoint_every >= 0:
+            raise UsageError(f"--checkpoint-every {self.checkpoint_every:g}: must be a number of seconds, at least 0")
         if not 0 < self.scale <= 1:
             raise UsageError(
                 f"--scale {self.scale:g}: must be a part of the paper's {PAPER_ITERATIONS:,} iterations, above 0, at most 1",

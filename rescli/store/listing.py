@@ -30,6 +30,18 @@ class Listed:
     holder: Holder | None = None
 
 
+def number(summary: Mapping[str, Any], name: str) -> float | None:
+    """A number of a summary; None where a store that another program wrote has something else there, or nothing."""
+    value = summary.get(name)
+    return value if isinstance(value, int | float) and not isinstance(value, bool) else None
+
+
+def progress(summary: Mapping[str, Any]) -> str:
+    """Iterations done, of how many; "?" for what the summary does not say."""
+    done, total = number(summary, "iteration"), number(summary, "iterations")
+    return "/".join("?" if value is None else f"{value:,}" for value in (done, total))
+
+
 def list_runs(directory: Path | str) -> list[Listed]:
     """All `*.h5` files below `directory` (or that one file), sorted by path. Raises `StoreError` if it cannot be read."""
     return [look(path) for path in sorted(_stores(Path(directory)))]

@@ -37,6 +37,19 @@ class DamagedStore(StoreError):
     """The file was a run store and is truncated or damaged."""
 
 
+def check_kind(path: Path, kind: object) -> None:
+    """Raises `ForeignFile` where one of rescli's own files says that it is of another kind than a run."""
+    if kind == "network":
+        raise ForeignFile(
+            f"{path}: holds a network's weights, not a run",
+            f"`rescli eval {path}` and `rescli build --weights {path}` take it.",
+        )
+    if kind == "predictions":
+        raise ForeignFile(
+            f"{path}: holds saved predictions, not a run", f"`rescli eval {path}` and `rescli eval ensemble` take it."
+        )
+
+
 def why(error: OSError | MemoryError) -> str:
     """The reason of a failed system call in words, for example "No space left on device"."""
     if isinstance(error, MemoryError):

@@ -12,7 +12,7 @@ from rescli.errors import StoreError
 from rescli.store.decode import decode, text_of
 from rescli.store.files import exists, previous_of
 from rescli.store.header import Header, check_digest, read_store, with_offer
-from rescli.store.problems import DamagedStore, ForeignFile
+from rescli.store.problems import DamagedStore, check_kind
 from rescli.store.record import STATUSES, RunRecord
 
 
@@ -97,15 +97,7 @@ def _load(path: Path, *, tensors: bool) -> tuple[Header, dict[str, Any]]:
 
 def _record(path: Path, header: Header, tree: dict[str, Any]) -> RunRecord:
     """The record in the contents of a store."""
-    if tree.get("@kind") == "network":
-        raise ForeignFile(
-            f"{path}: holds a network's weights, not a run",
-            f"`rescli eval {path}` and `rescli build --weights {path}` take it.",
-        )
-    if tree.get("@kind") == "predictions":
-        raise ForeignFile(
-            f"{path}: holds saved predictions, not a run", f"`rescli eval {path}` and `rescli eval ensemble` take it."
-        )
+    check_kind(path, tree.get("@kind"))
     try:
         checkpoint = tree.get("checkpoint", {"model": {}, "momentum": {}})
         if tree["@status"] not in STATUSES:

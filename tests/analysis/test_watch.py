@@ -62,6 +62,13 @@ def test_a_killed_run_ends_the_watch(tmp_path: Path) -> None:
     assert moments(path, []) == ["5/20  train error 60.00 %  killed"]
 
 
+def test_what_is_no_run_is_not_watched(tmp_path: Path) -> None:
+    path = tmp_path / "net.h5"
+    write_run(path, replace(sample(), summary={"kind": "predictions", "status": "predictions"}))
+    with pytest.raises(StoreError, match="holds saved predictions, not a run"):
+        list(follow(path, interval=1.0))
+
+
 def test_a_run_that_is_not_there_or_damaged(tmp_path: Path) -> None:
     path = tmp_path / "run.h5"
     with pytest.raises(StoreError, match="no such"):

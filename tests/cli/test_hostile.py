@@ -11,9 +11,10 @@ import h5py
 import pytest
 
 from rescli.store.header import HEADER_BYTES
+from rescli.store.writer import write_run
 from tests.cli.conftest import Rescli, Result
 from tests.cli.processes import stored_iteration
-from tests.store.samples import damage
+from tests.store.samples import damage, sample
 
 COMMANDS = {
     "show": ("runs", "show"),
@@ -126,3 +127,26 @@ def test_a_damaged_run_without_a_previous_generation(finished: Path, tmp_path: P
     damage(path)
     assert rescli("runs", "show", path).err.splitlines()[1] == "There is no previous generation beside it."
     assert "no previous generation" in told(rescli("runs", "restore", path))
+
+
+@pytest.mark.parametrize(
+    "summary",
+    [
+        {"iteration": 3},
+        {"iteration": "3", "iterations": None, "network": 7, "train_error": "?", "val_error": [], "test_error": True},
+    ],
+)
+def test_a_summary_that_another_program_wrote(summary: dict[str, object], tmp_path: Path, rescli: Rescli) -> None:
+    path = tmp_path / "it.h5"
+    write_run(path, sample(status="finished", summary={"status": "finished", **summary}))
+    for command in ("list", "show", "watch", "export"):
+        for form in ((), ("--json",)):
+            done = rescli("runs", command, path, *form)
+            assert (done.code, done.err) == (0, ""), done
+    assert "test, no rows" in rescli("runs", "show", path).out
+
+
+@pytest.mark.parametrize("line", [("build", "--weights"), ("eval",)])
+def test_a_folder_is_no_file_of_weights(line: tuple[str, ...], tmp_path: Path, rescli: Rescli) -> None:
+    done = rescli(*line, tmp_path)
+    assert (done.code, f"{tmp_path}: is a folder" in done.err) == (3, True)

@@ -77,6 +77,13 @@ def test_answers_without_torch_numpy_and_h5py(case: str, finished: Path) -> None
     assert not loaded & HEAVY
 
 
+@pytest.mark.parametrize("arguments", [["eval", "a", "b"], ["eval", "a", "--scales", "x"]])
+def test_a_mistyped_line_waits_for_no_torch(arguments: list[str]) -> None:
+    done = subprocess.run([sys.executable, "-c", DRIVER, *arguments], capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert "torch" not in json.loads(done.stderr.splitlines()[-1])
+
+
 def test_nets_for_cifar_load_no_torchvision() -> None:
     """It takes seconds, most of them for PyTorch's compiler. Photographs, and CIFAR's own files, need it."""
     modules = ("train", "evaluate", "dry_run", "trial", "score")

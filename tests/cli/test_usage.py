@@ -53,7 +53,20 @@ WRONG: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "download of a built-in set": ((*SYNTHETIC, "--download"), ("--download", "no effect")),
     "download in a dry run": ((*CIFAR, "--download", "--dry-run"), ("--download has no effect",)),
     "download of a recipe": ((*CIFAR, "--download", "--print-config"), ("--download has no effect",)),
-    "no number of seconds": ((*SYNTHETIC, "--checkpoint-every", "nan"), ("nan",)),
+    "no number of seconds": ((*SYNTHETIC, "--checkpoint-every", "nan"), ("--checkpoint-every", "nan is not a number")),
+    "no interval": (("runs", "watch", "run.h5", "--interval", "nan"), ("--interval", "nan is not a number")),
+    "endless interval": (("runs", "watch", "run.h5", "--interval", "inf"), ("--interval", "inf is not a number")),
+    "no card": (("profile", "resnet34", "--memory", "--card", "inf"), ("--card", "inf is not a number")),
+    "no end of an axis": (("analyze", "curves", ".", "--top", "nan"), ("--top", "nan is not a number")),
+    "no size of letters": (("analyze", "curves", ".", "--font-size", "nan"), ("--font-size", "nan is not a number")),
+    "seconds of a study": (
+        ("reproduce", "fig1", "--print", "--checkpoint-every", "nan"),
+        ("--checkpoint-every", "nan is not a number"),
+    ),
+    "no module": (("profile", ":"), ("not the name of a module", "package.module:callable")),
+    "no package": (("profile", ":foo"), ("not the name of a module",)),
+    "relative module": (("profile", ".:x"), ("not the name of a module",)),
+    "csv in json": (("runs", "export", "run.h5", "--to", "csv", "--out", "x.json"), ("x.json", "--to says csv")),
     "recipe of several processes": ((*CIFAR, "--print-config", "--devices", "2"), ("--devices",)),
     "blocks of a net without": (
         ("train", "imagenet", "--model", "vgg16", "--checkpoint-activations"),
@@ -186,6 +199,8 @@ def test_a_run_is_never_written_over_by_something_else(rescli: Rescli, tmp_path:
     plot = ("analyze", "curves", tmp_path / "a.h5", "--plot", tmp_path / "b.svg")
     (tmp_path / "b.h5").rename(tmp_path / "b.svg")
     assert "one of rescli's own files" in refused(rescli(*plot))
+    assert rescli("runs", "export", tmp_path / "a.h5", "--out", tmp_path / "a.json").code == 0
+    assert (tmp_path / "a.json").read_text().startswith("{")
     for _ in range(2):  # what it has written itself it writes anew
         assert rescli("runs", "export", tmp_path / "a.h5", "--out", tmp_path / "a.csv").code == 0
 

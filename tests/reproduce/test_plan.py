@@ -24,6 +24,12 @@ def lines(name: str, settings: Settings | None = None, **rest: int | tuple[int, 
     return [one.line for one in plan([element(name)], settings or Settings(), FOLDER, **rest)]  # type: ignore[arg-type]
 
 
+@pytest.mark.parametrize("seconds", [float("nan"), -1.0])
+def test_seconds_that_are_no_number(seconds: float) -> None:
+    with pytest.raises(UsageError, match="--checkpoint-every"):
+        Settings(checkpoint_every=seconds)
+
+
 def test_the_lines_of_fig1() -> None:
     assert lines("fig1") == [
         "rescli train cifar --depth 20 --plain --seed 0 --iterations 64000 --out study/plain20-seed0.h5 --resume",

@@ -57,6 +57,13 @@ def test_an_empty_and_a_missing_store_can_be_restored(path: Path) -> None:
     assert restore(path).summary["iteration"] == 1
 
 
+def test_a_mistyped_name_leaves_nothing_behind(tmp_path: Path) -> None:
+    with pytest.raises(StoreError, match="there is no such file") as caught:
+        restore(tmp_path / "nosuch.h5")
+    assert caught.value.hint
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_an_intact_store_is_left_alone(path: Path) -> None:
     with pytest.raises(StoreError, match="intact"):
         restore(path)

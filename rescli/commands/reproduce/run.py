@@ -51,7 +51,8 @@ def run(
         int, option(min=1, help="Runs side by side: one to a GPU, or each with its part of the cores.")
     ] = 1,
     checkpoint_every: Annotated[
-        float | None, option(min=0.0, help="Seconds between checkpoints.", default="as `rescli train cifar`")
+        float | None,
+        option(min=0.0, or_inf=True, help="Seconds between checkpoints.", default="as `rescli train cifar`"),
     ] = None,
     wait: Annotated[bool, option("--wait", help="Wait for runs that other processes are at work on.")] = False,
     # Instead of running

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import shlex
 import sys
 from collections.abc import Callable
@@ -32,7 +31,12 @@ LogEvery = Annotated[
 ]
 CheckpointEvery = Annotated[
     float | None,
-    option(min=0.0, help="Seconds between checkpoints.", default="60, or more to keep writing under 1 % of the time"),
+    option(
+        min=0.0,
+        or_inf=True,
+        help="Seconds between checkpoints; inf: at the end only.",
+        default="60, or more to keep writing under 1 % of the time",
+    ),
 ]
 Arithmetic = Annotated[Precision, option(help="Of the convolutions. auto: bf16 where the device has it.")]
 Deterministic = Annotated[bool, option("--deterministic", help="The same bits every time on CUDA too, slower.")]
@@ -76,10 +80,6 @@ def check_effect(request: Request, *, print_config: bool, dry_run: bool, devices
         raise UsageError("--compile and --checkpoint-activations exclude one another", "Leave one of them out.")
     if print_config and dry_run:
         raise UsageError("--print-config and --dry-run exclude one another", "Leave one of them out.")
-    if request.checkpoint_seconds is not None and math.isnan(
-        request.checkpoint_seconds
-    ):  # it would be later than any time
-        raise UsageError("--checkpoint-every nan is no number of seconds", "inf writes a checkpoint at the end only.")
     if print_config and devices > 1:
         raise UsageError("--print-config settles the recipe of one process", "Leave --devices out.")
     vgg = isinstance(request.recipe, ImageNetRecipe) and isinstance(request.recipe.spec(classes=1000), VggSpec)

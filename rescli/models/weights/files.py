@@ -33,6 +33,8 @@ class Raw:
 
 def read_file(path: Path) -> Raw:
     """The tensors in the file at `path`. Raises `DataError` for whatever is no file of weights."""
+    if path.is_dir():
+        raise DataError(f"{path}: is a folder, not a file of weights", "Name a file in it.")
     if not path.is_file():
         raise DataError(f"{path}: there is no such file", "Check the path.")
     suffix = path.suffix.lower()
