@@ -116,6 +116,8 @@ def _names(option: Any) -> str:
 
 def _value(option: Any) -> str:
     """What stands for the value of an option."""
+    if option.metavar:
+        return str(option.metavar)
     choices = getattr(option.type, "choices", None)
     if choices:
         return "|".join(str(getattr(choice, "value", choice)) for choice in choices)

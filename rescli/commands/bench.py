@@ -15,7 +15,7 @@ from rescli.errors import UsageError
 if TYPE_CHECKING:
     from rescli.bench.versus import Versus
 
-app = typer.Typer(help="Measure speed against a plain PyTorch loop, side by side.", no_args_is_help=True)
+app = typer.Typer(short_help="Measure speed against a plain PyTorch loop, side by side.", no_args_is_help=True)
 
 
 @app.callback()
@@ -34,7 +34,7 @@ Dataset = Annotated[str, option(help="cifar10, cifar100 or synthetic, which need
 PrecisionOption = Annotated[Precision, option(help="Of our side; the plain loop's is fp32.")]
 
 
-@app.command()
+@app.command(short_help="Training steps: crops, flips, forward, backward, SGD.")
 def train(
     more: More = None,
     depth: Depths = None,
@@ -66,7 +66,7 @@ def train(
     _measure([*(depth or []), *(more or [])] or [20], setting, json=json)
 
 
-@app.command("eval")
+@app.command("eval", short_help="Evaluation of test images.")
 def eval_(
     more: More = None,
     depth: Depths = None,
@@ -98,7 +98,7 @@ def eval_(
     _measure([*(depth or []), *(more or [])] or [20], setting, json=json)
 
 
-@app.command()
+@app.command(short_help="Training batches beside a DataLoader's, without a network.")
 def data(
     batch_size: Batch = 128,
     batches: Annotated[int, option(min=1, help="Batches a sample.")] = 50,
@@ -145,7 +145,7 @@ def data(
     _versus([found], json=json)
 
 
-@app.command()
+@app.command(short_help="Writing and reading a run store, beside torch.save.")
 def store(
     more: More = None,
     depth: Depths = None,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict
+from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,12 +12,15 @@ import typer
 
 from rescli import console
 from rescli.commands.options import Data, Debug, Json, option
+from rescli.data.names import DATASETS
 from rescli.errors import DataError, UsageError
 
 if TYPE_CHECKING:
     from rescli.data.read import Verification
 
-app = typer.Typer(help="Verify, fetch and pack data sets.", no_args_is_help=True)
+app = typer.Typer(no_args_is_help=True)
+
+IMAGENET = "imagenet"
 
 Truth = Annotated[
     Path | None, option(help="Classes of a val/ that is not sorted into folders: NAME CLASS a line.", default="none")
@@ -32,15 +36,18 @@ def data() -> None:
     """Verify, fetch and pack data sets."""
 
 
-@app.command()
+@app.command(short_help="Check files against published checksums, and every image.")
 def verify(name: Verified, data: Data = None, truth: Truth = None, json: Json = False, debug: Debug = False) -> None:
     """Check a data set's files against their published checksums, and its images; exit 3 if anything is amiss.
 
     Of imagenet, a folder with train/ and val/ of any number of classes or a file of `rescli data pack`, every image is decoded.
     """
-    if name.lower() in ("imagenet", "imagenet-1k", "imagenet1k"):
+    _check_name(name, (*DATASETS, IMAGENET))
+    if name == IMAGENET:
         _verify_folder(data, truth, json=json)
         return
+    if data is not None and not DATASETS[name].needs_files:
+        raise UsageError(f"{name} is built in: --data has no effect", "Leave it out.")
     if truth is not None:
         raise UsageError(f"{name}'s classes are in its files: --truth has no effect", "Leave it out.")
     from rescli.data.read import verify as check
@@ -62,6 +69,14 @@ def verify(name: Verified, data: Data = None, truth: Truth = None, json: Json = 
         raise DataError(f"{name} in {found.root} is not whole: {wrong}", hint)
 
 
+def _check_name(name: str, known: Sequence[str]) -> None:
+    """Raises `UsageError` for a name that is not among these."""
+    if name not in known:
+        near = get_close_matches(name.lower(), known, n=1, cutoff=0.5)
+        meant = f"Did you mean {near[0]}? " if near else ""
+        raise UsageError(f"no data set here is called {name!r}", f"{meant}There are: {', '.join(known)}.")
+
+
 def _verify_folder(data: Path | None, truth: Path | None, *, json: bool) -> None:
     from rescli.console.progress import watch
     from rescli.data.locate import photographs
@@ -71,7 +86,13 @@ def _verify_folder(data: Path | None, truth: Path | None, *, json: bool) -> None
     found = look_at(root, watch(), truth=truth)
     if json:
         console.emit(
-            {"name": "imagenet", "root": str(root), "ok": found.ok, "splits": [asdict(one) for one in found.splits]}
+            {
+                "name": IMAGENET,
+                "root": str(root),
+                "ok": found.ok,
+                "splits": [asdict(one) for one in found.splits],
+                "remarks": list(found.remarks),
+            }
         )
     else:
         console.table(
@@ -110,9 +131,16 @@ def _facts(found: Verification) -> dict[str, str]:
     }
 
 
-@app.command()
+@app.command(short_help="Download a data set from where it is published.")
 def fetch(name: Name, data: Data = None, json: Json = False, debug: Debug = False) -> None:
     """Download a data set from where it is published, with its checksums, into --data or a per-user cache."""
+    if name == IMAGENET:
+        raise UsageError(
+            "imagenet is given to those who ask for it at image-net.org: it cannot be fetched",
+            f"`rescli data verify {IMAGENET} --data FOLDER` checks what you have.",
+        )
+    if name not in DATASETS or DATASETS[name].needs_files:  # what is built in has a word of its own
+        _check_name(name, [one for one, info in DATASETS.items() if info.needs_files])
     from rescli.data.fetch import fetch as download
 
     root = download(name, data, note=console.note)
@@ -122,7 +150,7 @@ def fetch(name: Name, data: Data = None, json: Json = False, debug: Debug = Fals
         console.say(f"{name} is in {root}")
 
 
-@app.command()
+@app.command(short_help="Put ImageNet's photographs into one HDF5 file.")
 def pack(
     out: Annotated[Path, option(help="The file to be made; one that exists is refused.")],
     data: Annotated[

@@ -77,7 +77,9 @@ def _line(found: Total) -> str:
     parts = [f"{found.value:,} {UNITS[found.count, found.unit]}", f"{found.parameters:,} parameters"]
     paper = found.paper
     if paper is not None and paper.macs is not None:
-        parts.append(f"paper: {short(paper.macs)}")
+        # The paper's FLOPs are multiply-adds of convolutions and fc: beside another count they must be called so.
+        unit = "" if (found.count, found.unit) == ("conv", "macs") else " multiply-adds"
+        parts.append(f"paper: {short(paper.macs)}{unit}")
     elif paper is not None and paper.parameters is not None:
         parts.append(f"paper: {short(paper.parameters)} parameters")
     return " · ".join(parts)

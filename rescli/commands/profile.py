@@ -49,7 +49,7 @@ class _Nets(TyperGroup):
         return [*offered, *(item(name) for name in complete_network(incomplete))]
 
 
-app = typer.Typer(cls=_Nets, help="Show where a network's cost lies; compare networks.", no_args_is_help=True)
+app = typer.Typer(cls=_Nets, short_help="Show where a network's cost lies; compare networks.", no_args_is_help=True)
 
 
 class ByOption(str, Enum):

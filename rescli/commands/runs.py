@@ -14,7 +14,7 @@ from rescli import console
 from rescli.commands.options import Debug, Json, Run, option
 from rescli.errors import UsageError
 
-app = typer.Typer(help="List, show, verify, watch, export and restore runs.", no_args_is_help=True)
+app = typer.Typer(no_args_is_help=True)
 
 
 class Format(str, Enum):
@@ -29,7 +29,7 @@ def runs() -> None:
     """List, show, verify, watch, export and restore runs."""
 
 
-@app.command("list")
+@app.command("list", short_help="The runs below a folder.")
 def list_(
     directory: Annotated[
         Path | None,
@@ -82,7 +82,7 @@ def _figures(summary: Any) -> tuple[Any, ...]:
     )
 
 
-@app.command()
+@app.command(short_help="What a run is and where it stands.")
 def show(run: Run, json: Json = False, debug: Debug = False) -> None:
     """What a run is and where it stands: recipe, last metrics, sessions, environment."""
     from rescli.store.listing import look
@@ -127,7 +127,7 @@ def _rows(columns: Any) -> int:
     return max(map(len, columns.values()), default=0)
 
 
-@app.command()
+@app.command(short_help="Read every byte and check it against digest and schema.")
 def verify(run: Run, json: Json = False, debug: Debug = False) -> None:
     """Read every byte of a run store, check it against its digest and the schema; exit 4 if anything is amiss."""
     from rescli.store.reader import verify as check
@@ -166,7 +166,7 @@ def verify(run: Run, json: Json = False, debug: Debug = False) -> None:
     )
 
 
-@app.command()
+@app.command(short_help="Put the previous generation of a damaged run back.")
 def restore(run: Run, json: Json = False, debug: Debug = False) -> None:
     """Put the previous generation of a damaged run store back; the damaged file is kept as RUN.h5.damaged."""
     from rescli.store.restore import restore as put_back
@@ -178,7 +178,7 @@ def restore(run: Run, json: Json = False, debug: Debug = False) -> None:
         console.say(f"{run}: restored, {header.generation}")
 
 
-@app.command()
+@app.command(short_help="Follow a run from a second process until it ends.")
 def watch(
     run: Run,
     interval: Annotated[float, option(min=0.1, help="Seconds between looks.")] = 2.0,
@@ -217,7 +217,7 @@ def _draw(run: Path) -> None:
         print_plot(curves([found]))
 
 
-@app.command()
+@app.command(short_help="All metrics of a run as CSV or JSON.")
 def export(
     run: Run,
     to: Annotated[

@@ -47,8 +47,19 @@ def test_a_list_of_commands_says_whole_sentences(rescli: Rescli) -> None:
         path = "" if group.name == "rescli" else str(group.name)
         shown = rescli(*path.split(), "--help").out
         for name, child in group.commands.items():
-            assert re.search(rf"^  {name} +\S.*\.$", shown, re.MULTILINE), f"{path} {name}: cut off"
+            assert re.search(rf"^  {name} +\S.*(?<!\.\.)\.$", shown, re.MULTILINE), f"{path} {name}: cut off"
             assert child.help.strip()
+
+
+def test_the_help_of_a_group_is_what_it_says_of_itself(rescli: Rescli) -> None:
+    said = {
+        "analyze": "files, folders and patterns of run stores in",
+        "bench": "side by side in one process, in turns",
+        "profile": "`rescli profile resnet34 --by block`",
+        "reproduce": "a study is a folder of runs",
+    }
+    for name, words in said.items():
+        assert words in " ".join(rescli(name, "--help").out.split())
 
 
 def test_the_page_is_what_the_commands_say() -> None:
@@ -66,6 +77,8 @@ def test_the_page_has_every_option() -> None:
     for name, leaf in COMMANDS.items():
         section = text.partition(f"## rescli {name}\n")[2].partition("\n## ")[0]
         for parameter in leaf.params:
+            if parameter.name not in ("json", "debug") and not is_argument(parameter) and parameter.metavar:
+                assert f" {parameter.metavar}`".replace("|", "\\|") in section
             if parameter.name not in ("json", "debug"):
                 assert f"`{parameter.metavar if is_argument(parameter) else parameter.opts[0]}" in section
 

@@ -21,6 +21,8 @@ def test_flops_in_one_line(rescli: Rescli) -> None:
 
     assert done.out.splitlines()[0] == "11,282,415,616 multiply-adds · 60,192,808 parameters · paper: 11.3e9"
     assert "not counted: BN" in done.out
+    for other in (("--unit", "flops"), ("--count", "all")):
+        assert "paper: 11.3e9 multiply-adds" in rescli("flops", "resnet152", *other).out
 
 
 def test_flops_as_json(rescli: Rescli) -> None:

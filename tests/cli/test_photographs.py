@@ -176,6 +176,8 @@ def test_verify_decodes_every_image(rescli: Rescli, photographs: Path, tmp_path:
     assert "val has no images of n04, n05: empty folders" in broken.out
     assert "different classes: n02" in broken.out
     assert "and 3 more" in broken.err
+    as_json = rescli("data", "verify", "imagenet", "--data", str(tmp_path), "--json")
+    assert as_json.document["remarks"][-1] == "train and val have different classes: n02"
     assert rescli("data", "verify", "imagenet", "--data", str(tmp_path / "none")).code == 3
 
 

@@ -6,7 +6,7 @@ import typer
 
 from rescli.commands.analyze import curves, gradients, imagenet, report, responses, tables
 
-app = typer.Typer(help="Draw and tabulate runs as the paper does.", no_args_is_help=True)
+app = typer.Typer(short_help="Draw and tabulate runs as the paper does.", no_args_is_help=True)
 
 
 @app.callback()

@@ -27,7 +27,9 @@ class _Elements(TyperGroup):
         return [*offered, *(item(name) for name in complete_element(incomplete))]
 
 
-app = typer.Typer(cls=_Elements, help="Reproduce the paper's results: `rescli reproduce fig1`.", no_args_is_help=True)
+app = typer.Typer(
+    cls=_Elements, short_help="Reproduce the paper's results: `rescli reproduce fig1`.", no_args_is_help=True
+)
 
 
 @app.callback()

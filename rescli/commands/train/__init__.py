@@ -7,7 +7,7 @@ import typer
 from rescli.commands.train.cifar import cifar
 from rescli.commands.train.imagenet import imagenet
 
-app = typer.Typer(help="Train a network into a run store.", no_args_is_help=True)
+app = typer.Typer(no_args_is_help=True)
 
 
 @app.callback()
