@@ -90,10 +90,10 @@ def test_a_test_is_not_lost_where_its_predictions_cannot_be_written(
     refused = rescli(*line, "--predictions", str(tmp_path / "missing" / "p.h5"))
     assert (refused.code, refused.out, "there is no folder" in refused.err) == (2, "", True)
 
-    def full(path: Path, data: bytes, *, keep: object) -> None:
+    def full(path: Path, data: bytes) -> None:
         raise StoreError(f"{path}: no space left", "Make room.")
 
-    monkeypatch.setattr("rescli.engine.networks.install", full)
+    monkeypatch.setattr("rescli.engine.networks.put", full)
     done = rescli(*line, "--predictions", str(tmp_path / "p.h5"))
     assert (done.code, "top-1 error" in done.out, "no space left" in done.err) == (4, True, True)
 
