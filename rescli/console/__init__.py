@@ -104,10 +104,10 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[Any]], *, right: Seque
 
     cells = [["" if cell is None else str(cell) for cell in row] for row in rows]
     screen = _stdout()
-    least = sum(_least(column, [row[i] for row in cells], i in right) + 2 for i, column in enumerate(columns))
+    least = sum(_least(column, [row[i] for row in cells], i in right) + GAP for i, column in enumerate(columns)) - GAP
     if least > screen.width:  # the terminal breaks its lines: numbers are never cut
         screen.width = UNLIMITED
-    grid = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
+    grid = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, collapse_padding=screen.width < UNLIMITED)
     for number, column in enumerate(columns):
         if number in right:
             heading = column if screen.width == UNLIMITED else _broken(column, [row[number] for row in cells])
@@ -125,15 +125,17 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[Any]], *, right: Seque
 UNLIMITED = 100_000
 LEGIBLE = 12
 """Characters: text in narrower columns is no longer read."""
+GAP = 2
+"""Between columns on a terminal."""
 
 
 def _least(heading: str, cells: Sequence[str], number: bool) -> int:
     """The least width of a column of numbers, or of text."""
     from rich.cells import cell_len
 
-    lines = _broken(heading, cells).split("\n") if number else [heading]
-    width = max(map(cell_len, [*lines, *cells]))
-    return width if number else min(width, LEGIBLE)
+    if number:
+        return max(map(cell_len, [*_broken(heading, cells).split("\n"), *cells]))
+    return min(max((cell_len(word) for text in (heading, *cells) for word in text.split()), default=0), LEGIBLE)
 
 
 def _broken(heading: str, cells: Sequence[str]) -> str:

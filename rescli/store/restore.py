@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from rescli.errors import StoreError
-from rescli.store.files import DAMAGED, PREVIOUS, exists, previous_of, real
+from rescli.store.files import DAMAGED, exists, previous_of, real
 from rescli.store.header import Header, read_header, read_store
 from rescli.store.lock import RunLock
 from rescli.store.network import holds_network, is_store
@@ -23,7 +23,8 @@ def restore(path: Path | str) -> Header:
     path = Path(path)
     if not exists(real(path)) and not exists(previous_of(path)):  # before a lock, which would leave a file beside it
         raise MissingStore(
-            f"{path}: there is no such file, nor a previous generation of it", f"Check the path: {path}{PREVIOUS}."
+            f"{path}: there is no such file, nor a previous generation of it",
+            "`rescli runs list` shows the run stores below a folder.",
         )
     with RunLock(path):
         try:

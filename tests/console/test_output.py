@@ -123,6 +123,17 @@ def test_a_terminal_cuts_no_number(columns: int, monkeypatch: pytest.MonkeyPatch
     assert all(len(line) <= columns for line in shown.splitlines()) or columns < 80
 
 
+def test_a_terminal_breaks_no_short_word(monkeypatch: pytest.MonkeyPatch) -> None:
+    screen = Screen()
+    monkeypatch.setattr("sys.stdout", screen)
+    monkeypatch.setenv("COLUMNS", "60")
+    monkeypatch.setenv("TERM", "xterm-256color")
+    console.table(["run", "status", "error"], [("/folder" * 8, "finished", "9.00 %")] * 2, right=(2,))
+    lines = re.sub(r"\x1b\[[\d;]*m", "", screen.getvalue()).splitlines()
+    assert sum("  finished  9.00 %" in line for line in lines) == 2
+    assert all(len(line) <= 60 for line in lines)
+
+
 def test_paths_of_any_length_are_whole_in_a_pipe(capsys: pytest.CaptureFixture[str]) -> None:
     paths = [f"/some/long/folder/of/a/user/{'x' * 40}/{number}.h5" for number in range(12)]
     console.table(["", *paths], [("seed", *map(str, range(12)))])
