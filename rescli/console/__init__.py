@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import io
 import itertools
 import json
 import math
 import os
 import sys
-import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from rescli.console import tables
 from rescli.errors import RescliError
 from rescli.words import duration as duration
 
@@ -99,112 +98,29 @@ def say(text: str = "") -> None:
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[Any]], *, right: Sequence[int] = ()) -> None:
     """A table on stdout. `right` are the numbers of the columns that are aligned to the right."""
-    from rich import box
-    from rich.table import Table
-
-    cells = [["" if cell is None else str(cell) for cell in row] for row in rows]
-    screen = _stdout()
-    least = sum(_least(column, [row[i] for row in cells], i in right) + GAP for i, column in enumerate(columns)) - GAP
-    if least > screen.width:  # the terminal breaks its lines: numbers are never cut
-        screen.width = UNLIMITED
-    grid = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, collapse_padding=screen.width < UNLIMITED)
-    for number, column in enumerate(columns):
-        if number in right:
-            heading = column if screen.width == UNLIMITED else _broken(column, [row[number] for row in cells])
-            grid.add_column(heading, justify="right", no_wrap=True)
-        else:
-            grid.add_column(column, no_wrap=screen.width == UNLIMITED, overflow="fold")
-    for row in cells:
-        grid.add_row(*row)
-    with screen.capture() as drawn:
-        screen.print(grid)
-    for line in drawn.get().splitlines():
-        say(line.rstrip())
-
-
-UNLIMITED = 100_000
-LEGIBLE = 12
-"""Characters: text in narrower columns is no longer read."""
-GAP = 2
-"""Between columns on a terminal."""
-
-
-def _least(heading: str, cells: Sequence[str], number: bool) -> int:
-    """The least width of a column of numbers, or of text."""
-    from rich.cells import cell_len
-
-    if number:
-        return max(map(cell_len, [*_broken(heading, cells).split("\n"), *cells]))
-    return min(max((cell_len(word) for text in (heading, *cells) for word in text.split()), default=0), LEGIBLE)
-
-
-def _broken(heading: str, cells: Sequence[str]) -> str:
-    """The heading of a column of numbers in as many lines as keep it from being wider than they are."""
-    width = max(map(len, [*heading.split(), *cells]), default=1)
-    return textwrap.fill(heading, max(width, 1), break_long_words=False, break_on_hyphens=False)
+    _say_all(tables.drawn(columns, rows, _stdout(), right=right))
 
 
 def csv(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
     """A table as CSV on stdout: numbers as they are, nothing for None."""
-    import csv as writer
-
-    text = io.StringIO()
-    lines = writer.writer(text, lineterminator="\n")
-    lines.writerow(columns)
-    lines.writerows(rows)
-    say(text.getvalue().removesuffix("\n"))
+    _say_all(tables.csv(columns, rows))
 
 
 def markdown(columns: Sequence[str], rows: Iterable[Sequence[Any]], *, right: Sequence[int] = ()) -> None:
     """A table in Markdown on stdout; columns of numbers, and those in `right`, are aligned to the right."""
-    cells = [tuple(rows_) for rows_ in rows]
-    numeric = [
-        i in right or (bool(cells) and all(isinstance(row[i], (int, float)) for row in cells))
-        for i in range(len(columns))
-    ]
-    say(_markdown_row(columns))
-    say("|" + "|".join("---:" if right else "---" for right in numeric) + "|")
-    for row in cells:
-        say(_markdown_row("" if cell is None else f"{cell:,}" if type(cell) is int else str(cell) for cell in row))
-
-
-def _markdown_row(cells: Iterable[str]) -> str:
-    return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
-
-
-_TEX = {
-    "&": r"\&",
-    "%": r"\%",
-    "#": r"\#",
-    "_": r"\_",
-    "$": r"\$",
-    "{": r"\{",
-    "}": r"\}",
-    "~": r"\textasciitilde{}",
-    "±": r"$\pm$",
-}
+    _say_all(tables.markdown(columns, rows, right=right))
 
 
 def latex(
     columns: Sequence[str], rows: Iterable[Sequence[Any]], *, right: Sequence[int] = (), notes: Sequence[str] = ()
 ) -> None:
     """A table for LaTeX (booktabs) on stdout, with its notes as comments."""
-    layout = "".join("r" if number in right else "l" for number in range(len(columns)))
-    say(rf"\begin{{tabular}}{{{layout}}}")
-    say(r"\toprule")
-    say(" & ".join(tex(column) for column in columns) + r" \\")
-    say(r"\midrule")
-    for row in rows:
-        say(" & ".join("" if cell is None else tex(str(cell)) for cell in row) + r" \\")
-    say(r"\bottomrule")
-    say(r"\end{tabular}")
-    for line in notes:
-        say(f"% {line}")
+    _say_all(tables.latex(columns, rows, right=right, notes=notes))
 
 
-def tex(text: str) -> str:
-    """Text as LaTeX prints it."""
-    return "".join(_TEX.get(letter, letter) for letter in text.replace("\\", "/"))
+def _say_all(lines: Iterable[str]) -> None:
+    for line in lines:
+        say(line)
 
 
 def pairs(values: Mapping[str, Any]) -> None:
@@ -234,4 +150,4 @@ def _stdout() -> Console:
     from rich.console import Console
 
     # In a file or pipe a table is as wide as it needs to be: nothing is cut off for a screen that is not there.
-    return Console(width=None if on_terminal() else UNLIMITED, highlight=False, emoji=False, markup=False)
+    return Console(width=None if on_terminal() else tables.UNLIMITED, highlight=False, emoji=False, markup=False)
