@@ -232,7 +232,7 @@ def test_a_run_remembers_who_decodes(trained: Train, monkeypatch: pytest.MonkeyP
     _, record = trained(little(), decode="gpu")
     assert record.sessions[-1]["decode"] == "gpu"
     assert record.sessions[-1]["decoder"].startswith("torchvision ")
-    assert record.metrics["train"]["loss"][0] == pytest.approx(host.metrics["train"]["loss"][0], rel=0.05), (
+    assert record.metrics["train"]["loss"][0] == pytest.approx(host.metrics["train"]["loss"][0], rel=0.15), (
         "before it grows"
     )
     _, again = trained(little(iterations=9), resume=True)
