@@ -69,7 +69,7 @@ class Lines:
         if not self._told and now - self._before >= self._every:
             self._before = now
             done = f"{iteration:,}/{self._rate.iterations:,}"
-            self._write(f"{done}  {self._rate.images_per_second():,.0f}/s  {self._rate.left()} left")
+            self._write(f"{done}  {self._rate.images_per_second():,.0f} images/s  {self._rate.left()} left")
 
     def row(self, split: str, row: Mapping[str, float]) -> None:
         """A training row becomes a line if the last line is old enough; an evaluation always does."""

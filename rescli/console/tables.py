@@ -7,6 +7,8 @@ import textwrap
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
+from rescli.words import markdown_row
+
 if TYPE_CHECKING:
     from rich.console import Console
 
@@ -77,14 +79,10 @@ def markdown(columns: Sequence[str], rows: Iterable[Sequence[Any]], *, right: Se
         i in right or (bool(cells) and all(isinstance(row[i], (int, float)) for row in cells))
         for i in range(len(columns))
     ]
-    yield _markdown_row(columns)
+    yield markdown_row(columns)
     yield "|" + "|".join("---:" if right else "---" for right in numeric) + "|"
     for row in cells:
-        yield _markdown_row("" if cell is None else f"{cell:,}" if type(cell) is int else str(cell) for cell in row)
-
-
-def _markdown_row(cells: Iterable[str]) -> str:
-    return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
+        yield markdown_row("" if cell is None else f"{cell:,}" if type(cell) is int else str(cell) for cell in row)
 
 
 _TEX = {

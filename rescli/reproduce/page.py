@@ -22,8 +22,7 @@ from rescli.reproduce.lacking import differing, not_run
 from rescli.reproduce.results import Result
 from rescli.reproduce.settings import PAPER_DATASET, Settings
 from rescli.reproduce.summaries import Summaries
-from rescli.reproduce.tables import markdown_row
-from rescli.words import duration
+from rescli.words import duration, markdown_row
 
 COLUMNS = ("element", "command", "net", "paper", "ours", "differs", "device", "time of a run")
 

@@ -11,6 +11,7 @@ from rescli.analysis.run import Run
 from rescli.analysis.table import TRAINING_ERROR, Footnotes, Table, spread
 from rescli.analysis.table6 import forks_line, paper_error
 from rescli.recipes.cifar import CifarRecipe
+from rescli.words import markdown_row
 
 
 def error_table(runs: Sequence[Run], title: str) -> Table:
@@ -101,8 +102,3 @@ def table_markdown(table: Table) -> str:
         *(markdown_row(row) for row in table.rows),
     ]
     return "\n".join([*lines, *([""] if table.notes else []), *(f"- {note}" for note in table.notes)])
-
-
-def markdown_row(cells: Sequence[str]) -> str:
-    """A row of a table in Markdown."""
-    return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"

@@ -70,7 +70,7 @@ def test_a_log_of_what_has_no_rows_tells_how_far_it_is() -> None:
     for number in range(1, 101):
         clock.now += 1
         lines.step(1200 * number)
-    assert log.lines[0] == "36,000/1,281,167  1,200/s  17:18 left"
+    assert log.lines[0] == "36,000/1,281,167  1,200 images/s  17:18 left"
     assert len(log.lines) == 3
 
 
