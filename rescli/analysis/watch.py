@@ -27,9 +27,13 @@ class Moment:
         """In one line."""
         summary = self.listed.summary
         errors = [
-            f"{name} error {error:.2f} %"
-            for name in ("train", "test", "val")
-            if (error := number(summary, f"{name}_error")) is not None
+            f"{name} {error:.2f} %"
+            for name, key in (
+                ("train error (last row)", "train_error"),
+                ("test error", "test_error"),
+                ("val error", "val_error"),
+            )
+            if (error := number(summary, key)) is not None
         ]
         return "  ".join([progress(summary), *errors, self.listed.status])
 

@@ -49,9 +49,9 @@ def test_a_line_for_every_change_until_the_run_has_ended(tmp_path: Path) -> None
         )
 
     assert lines == [
-        "5/20  train error 60.00 %  running",
-        "10/20  train error 50.00 %  running",
-        "20/20  train error 40.00 %  finished",
+        "5/20  train error (last row) 60.00 %  running",
+        "10/20  train error (last row) 50.00 %  running",
+        "20/20  train error (last row) 40.00 %  finished",
     ]
 
 
@@ -59,7 +59,7 @@ def test_a_killed_run_ends_the_watch(tmp_path: Path) -> None:
     path = tmp_path / "run.h5"
     write_run(path, at(sample(), 5, "running", 60.0))
 
-    assert moments(path, []) == ["5/20  train error 60.00 %  killed"]
+    assert moments(path, []) == ["5/20  train error (last row) 60.00 %  killed"]
 
 
 def test_what_is_no_run_is_not_watched(tmp_path: Path) -> None:

@@ -17,6 +17,9 @@ from rescli.engine.train import train
 from rescli.recipes.imagenet import ImageNetRecipe
 from rescli.store.reader import read_run
 from rescli.store.record import RunRecord
+from tests.cli.conftest import _nothing_set as _nothing_set
+from tests.cli.conftest import finished as finished
+from tests.cli.conftest import rescli as rescli
 
 CLASSES, TRAINING, VALIDATION = 3, 7, 4
 """Classes, and images of each."""

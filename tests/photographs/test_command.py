@@ -15,7 +15,7 @@ from benchmarks.kills import same
 from rescli.store.reader import read_run, verify
 from tests.cli.conftest import Rescli
 from tests.cli.processes import PATIENCE, Job, Process, run, stored_iteration
-from tests.photographs.conftest import CLASSES, VALIDATION, photographs  # noqa: F401 - a fixture
+from tests.photographs.conftest import CLASSES, VALIDATION
 
 NET = (
     *("train", "imagenet", "--model", "resnet18", "--input", "32", "--batch-size", "8", "--precision", "fp32"),
@@ -24,7 +24,7 @@ NET = (
 
 
 @pytest.fixture(scope="module")
-def runs(photographs: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:  # noqa: F811
+def runs(photographs: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Two finished runs, r18.h5 and p18.h5."""
     folder = tmp_path_factory.mktemp("runs")
     for name, words in (("r18", NET), ("p18", (*NET, "--model", "plain18"))):
@@ -33,7 +33,7 @@ def runs(photographs: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:  
     return folder
 
 
-def test_killed_in_the_middle_of_epochs_with_threads_at_work(photographs: Path, tmp_path: Path) -> None:  # noqa: F811
+def test_killed_in_the_middle_of_epochs_with_threads_at_work(photographs: Path, tmp_path: Path) -> None:
     """Three SIGKILLs; then the run is the uninterrupted one, bit for bit."""
     words = (*NET, "--data", str(photographs), "--iterations", "24", "--workers", "3", "--checkpoint-every", "0.1")
     whole = run(*words, "--out", "whole.h5", folder=tmp_path)
@@ -53,7 +53,7 @@ def test_killed_in_the_middle_of_epochs_with_threads_at_work(photographs: Path, 
     assert same(read_run(tmp_path / "whole.h5"), read_run(path)) == []
 
 
-def test_two_processes_share_batches(photographs: Path, tmp_path: Path) -> None:  # noqa: F811
+def test_two_processes_share_batches(photographs: Path, tmp_path: Path) -> None:
     """Each decodes its share; statistics over half a batch, as one process has them with --bn-images."""
     words = (*NET, "--data", str(photographs), "--iterations", "3", "--input", "64", "--lr", "0.001")
     with Job(*words, "--devices", "2", "--out", "two.h5", folder=tmp_path) as pair:
@@ -86,7 +86,7 @@ def test_a_run_is_tested_where_its_images_are(rescli: Rescli, runs: Path) -> Non
 @pytest.mark.parametrize("net", [("--model", "resnet50", "--shortcut", "C"), ("--model", "plain34")])
 def test_the_other_nets_train_and_are_tested_by_the_same_commands(
     rescli: Rescli,
-    photographs: Path,  # noqa: F811
+    photographs: Path,
     tmp_path: Path,
     net: tuple[str, ...],
 ) -> None:
@@ -125,7 +125,7 @@ def test_layers_of_a_run_are_measured_on_its_own_images(rescli: Rescli, runs: Pa
 def test_layers_measured_on_other_images_are_others(
     rescli: Rescli,
     runs: Path,
-    photographs: Path,  # noqa: F811
+    photographs: Path,
     tmp_path: Path,
 ) -> None:
     run, other = tmp_path / "run.h5", tmp_path / "other"
@@ -141,7 +141,7 @@ def test_layers_measured_on_other_images_are_others(
     assert "taken from the run store" not in elsewhere.out
 
 
-def test_a_dry_run_leaves_out_what_the_run_would(rescli: Rescli, photographs: Path, tmp_path: Path) -> None:  # noqa: F811
+def test_a_dry_run_leaves_out_what_the_run_would(rescli: Rescli, photographs: Path, tmp_path: Path) -> None:
     copy = tmp_path / "copy"
     shutil.copytree(photographs, copy)
     (copy / "train" / "n00" / "0.JPEG").write_bytes(b"no image")
@@ -154,7 +154,7 @@ def test_a_dry_run_leaves_out_what_the_run_would(rescli: Rescli, photographs: Pa
 def test_weights_of_a_run_travel_with_their_classes(
     rescli: Rescli,
     runs: Path,
-    photographs: Path,  # noqa: F811
+    photographs: Path,
     tmp_path: Path,
 ) -> None:
     net = tmp_path / "net.h5"
@@ -184,7 +184,7 @@ def test_the_recipe_is_printed_as_a_configuration(rescli: Rescli, tmp_path: Path
     )
 
 
-def test_a_dry_run_writes_nothing_and_computes_no_mean(rescli: Rescli, photographs: Path, tmp_path: Path) -> None:  # noqa: F811
+def test_a_dry_run_writes_nothing_and_computes_no_mean(rescli: Rescli, photographs: Path, tmp_path: Path) -> None:
     words = (*NET, "--data", photographs, "--iterations", "60", "--out", tmp_path / "run.h5")
     found = rescli(*words, "--dry-run", "--json")
     assert found.document["seconds"] == pytest.approx(60 * found.document["seconds_per_step"])
@@ -210,7 +210,7 @@ def test_a_dry_run_writes_nothing_and_computes_no_mean(rescli: Rescli, photograp
 )
 def test_wishes_that_make_no_sense(
     rescli: Rescli,
-    photographs: Path,  # noqa: F811
+    photographs: Path,
     tmp_path: Path,
     words: list[str],
     code: int,
@@ -250,7 +250,7 @@ def test_values_are_looked_at_however_they_are_spelled(words: tuple[str, ...], s
 
 def test_members_that_do_not_fit_are_refused_before_anything_is_computed(
     rescli: Rescli,
-    photographs: Path,  # noqa: F811
+    photographs: Path,
     runs: Path,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
