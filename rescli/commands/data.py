@@ -23,7 +23,11 @@ app = typer.Typer(no_args_is_help=True)
 IMAGENET = "imagenet"
 
 Truth = Annotated[
-    Path | None, option(help="Classes of a val/ that is not sorted into folders: NAME CLASS a line.", default="none")
+    Path | None,
+    option(
+        help="Classes of a val/ that is not sorted into folders: NAME CLASS a line, or the devkit.",
+        default="none",
+    ),
 ]
 Name = Annotated[str, typer.Argument(metavar="NAME", help="cifar10 or cifar100.", show_default=False)]
 Verified = Annotated[

@@ -93,7 +93,10 @@ def evaluate(
     ] = None,
     truth: Annotated[
         Path | None,
-        option(help="True classes of images not sorted into folders: a line NAME CLASS each.", default="none"),
+        option(
+            help="Classes of images that lie in no folders of classes: NAME CLASS a line, or the devkit.",
+            default="none",
+        ),
     ] = None,
     class_list: Annotated[
         Path | None,
@@ -103,7 +106,18 @@ def evaluate(
         bool, option("--skip-damaged", help="Leave out images that cannot be decoded, and name them.")
     ] = False,
     predictions: Annotated[
-        Path | None, option(help="Write the scores of every image: a file .h5 or .csv.", default="none")
+        Path | None,
+        option(
+            help="Write every image's scores as .h5 or .csv, or answers as .txt (--devkit).",
+            default="none",
+        ),
+    ] = None,
+    devkit: Annotated[
+        Path | None,
+        option(
+            help="ILSVRC2012_devkit_t12.tar.gz, or its folder: by its numbers the test server knows classes.",
+            default="none",
+        ),
     ] = None,
     save: Annotated[
         bool, option("--save", help="Keep the errors in the run store: `rescli analyze table3` takes them from there.")
@@ -137,13 +151,19 @@ def evaluate(
             "an ensemble is of several nets, which say themselves what they are", "Leave --net and forks out."
         )
     from rescli.console.progress import watch  # what follows loads PyTorch, which a mistyped line need not wait for
+    from rescli.data.devkit import read_devkit
     from rescli.engine.graded import Graded, check_name
     from rescli.engine.graded import save as write
     from rescli.engine.keep import ELSEWHERE, check_keeps
     from rescli.engine.score import Scoring, score, score_ensemble
 
     if predictions is not None:
-        check_name(predictions)
+        check_name(predictions, numbered=devkit is not None)
+    elif devkit is not None:
+        raise UsageError("--devkit is for --predictions FILE.txt", "Name that, too. True classes are --truth.")
+    if devkit is not None and skip_damaged:
+        raise UsageError("the test server wants an answer for every image", "Leave --skip-damaged out.")
+    kit = None if devkit is None else read_devkit(devkit)
     if save and together:
         raise UsageError("an ensemble is no run, and --save keeps a test in a run store", ELSEWHERE)
     if save:
@@ -165,12 +185,13 @@ def evaluate(
             views=_given(views),
             photographs=_given(photographs),
             predicts=predictions is not None,
+            devkit=kit,
         )
         for path in paths
     ]
     result = score_ensemble(asked, watch()) if together else score(asked[0], watch())
     if isinstance(result, Graded):
-        unsaved = [] if predictions is None else _attempted(lambda: write(predictions, result.predictions))
+        unsaved = [] if predictions is None else _attempted(lambda: write(predictions, result.predictions, kit))
         unsaved += _attempted(lambda: _keep(paths[0], result)) if save else []
         show_graded(result, json=json)
         if unsaved:

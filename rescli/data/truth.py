@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from rescli.data.devkit import is_devkit, read_devkit
 from rescli.errors import DataError, UsageError
 
 UNKNOWN = -1
@@ -32,18 +33,21 @@ def read_classes(path: Path) -> tuple[str, ...]:
 
 
 def true_labels(truth: Path, files: Sequence[str], classes: Sequence[str] | None) -> Labels:
-    """What `truth` says of `files`: "NAME CLASS" a line, a number of a class from 0 or its name.
+    """What `truth` says of `files`: "NAME CLASS" a line, a number of a class from 0 or its name; or ImageNet's development kit.
 
     `classes` are the names of labels 0, 1, ...; None: those in the file in alphabetical order. Raises `DataError`, and
     `UsageError` for a class that is not among `classes`.
     """
+    if is_devkit(truth):
+        kit = read_devkit(truth)
+        return _named(truth, kit.classes_of(files), kit.classes if classes is None else classes)
     said: dict[str, str] = {}
     for line in _lines(truth):
         words = line.rsplit(None, 1)  # an image's name may have spaces, a class's has none
         if len(words) != 2:
             raise DataError(
                 f"{truth}: the line {line!r} is not an image and its class",
-                "A line for each image: NAME CLASS. The devkit's numbers alone count classes in an order of their own.",
+                "A line for each image: NAME CLASS. Or name the development kit itself: ILSVRC2012_devkit_t12.tar.gz.",
             )
         said[words[0]] = words[1]
     missing = [name for name in files if name not in said]
@@ -67,13 +71,17 @@ def true_labels(truth: Path, files: Sequence[str], classes: Sequence[str] | None
         if names and numbers.max() >= len(names):
             raise DataError(f"{truth}: class {numbers.max()} of {len(names)}", "Classes are counted from 0.")
         return numbers, names
-    names = tuple(classes) if classes is not None else tuple(sorted(set(values)))
+    return _named(truth, values, sorted(set(values)) if classes is None else classes)
+
+
+def _named(truth: Path, values: Sequence[str], names: Sequence[str]) -> Labels:
+    """Labels of images whose classes have names."""
     number = {name: label for label, name in enumerate(names)}
     if strange := sorted(set(values) - set(number)):
         raise UsageError(
             f"{truth}: the class {strange[0]} is not one of the {len(names)} that are listed", "Is it the right file?"
         )
-    return np.array([number[value] for value in values], np.int64), names
+    return np.array([number[value] for value in values], np.int64), tuple(names)
 
 
 def _lines(path: Path) -> list[str]:

@@ -11,9 +11,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from rescli.data.devkit import Devkit
 from rescli.errors import UsageError
 from rescli.store.predictions import Predictions
 from rescli.store.target import check_folder
+
+BEST = 5
+"""Classes of an image that are written out: the top-5 error is about as many."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -101,7 +105,7 @@ def as_csv(made: Predictions) -> Iterator[bytes]:
     """
     lines = csv.writer(_Echo(), lineterminator="\n")
     names = names_of(made)
-    best = min(5, len(names))
+    best = min(BEST, len(names))
     yield _encoded(
         lines.writerow(["file", "class", *(f"best{k + 1}" for k in range(best)), *(f"score:{name}" for name in names)])
     )
@@ -124,22 +128,40 @@ def _encoded(line: str) -> bytes:
     return line.encode("utf-8", "surrogateescape")  # a file's name need not be text
 
 
-def save(path: Path, made: Predictions) -> None:
-    """Write predictions as .h5 or .csv, in one step. Raises `StoreError`, and `UsageError` for another ending."""
+def save(path: Path, made: Predictions, kit: Devkit | None = None) -> None:
+    """Write predictions as .h5 or .csv, or as the test server's .txt with a `kit`, in one step.
+
+    Raises `StoreError`, and `UsageError` as `check_name` and `answers` do.
+    """
+    from rescli.engine.answers import answers
     from rescli.engine.networks import save_bytes
     from rescli.store.predictions import encode_predictions
 
-    check_name(path)
-    save_bytes(path, as_csv(made) if path.suffix == ".csv" else encode_predictions(made))
+    check_name(path, numbered=kit is not None)
+    if kit is not None:
+        save_bytes(path, answers(made, kit))
+    else:
+        save_bytes(path, as_csv(made) if path.suffix == ".csv" else encode_predictions(made))
 
 
-def check_name(path: Path) -> None:
-    """Before anything is computed.
+def check_name(path: Path, *, numbered: bool) -> None:
+    """Before anything is computed; `numbered`: whether it is known how the test server counts classes.
 
-    Raises `UsageError` for a file of another kind than .h5 and .csv, one that is there (it may be a run), and a missing folder.
+    Raises `UsageError` for another ending than .h5, .csv and .txt, for .txt without numbers and another one with them, for a
+    file that is there (it may be a run), and for a missing folder.
     """
-    if path.suffix not in (".h5", ".csv"):
-        raise UsageError(f"{path}: predictions are written as .h5 or .csv", "Give it one of these endings.")
+    if path.suffix not in (".h5", ".csv", ".txt"):
+        raise UsageError(
+            f"{path}: predictions are written as .h5 or .csv, answers for the test server as .txt",
+            "Give it one of these endings.",
+        )
+    if path.suffix == ".txt" and not numbered:
+        raise UsageError(
+            f"{path}: the test server counts classes in an order of its own, which its development kit has",
+            "Name that: --devkit ILSVRC2012_devkit_t12.tar.gz.",
+        )
+    if path.suffix != ".txt" and numbered:
+        raise UsageError(f"{path}: has classes by name: --devkit has no effect", "It is for --predictions FILE.txt.")
     if path.exists():
         raise UsageError(f"{path} exists already", "Name another file: --predictions.")
     check_folder(path)

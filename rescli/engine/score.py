@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from rescli.data.devkit import Devkit
 from rescli.data.locate import photographs
 from rescli.data.views import Views
 from rescli.engine.evaluate import evaluate_run, evaluate_weights
@@ -45,6 +46,8 @@ class Scoring:
     photographs: Mapping[str, Any] = field(default_factory=dict)
     predicts: bool = False
     """Whether scores are to be saved, which ImageNet nets alone have."""
+
+    devkit: Devkit | None = None
 
 
 def score(asked: Scoring, observer: Observer | None = None) -> Evaluation | Graded:
@@ -134,6 +137,7 @@ def trial(asked: Scoring, bundle: Bundle) -> Trial:
         precision=asked.precision,
         threads=asked.threads,
         compile=asked.compile,
+        devkit=asked.devkit,
         **images,
     )
 

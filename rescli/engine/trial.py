@@ -15,10 +15,12 @@ import numpy.typing as npt
 from rescli.backends.base import Job, Look, Worker
 from rescli.backends.registry import choose
 from rescli.data.decode import DamagedImage, decode, in_parallel, threads
+from rescli.data.devkit import Devkit
 from rescli.data.listing import Photographs, list_images, read_classes
 from rescli.data.pixels import Normalized
 from rescli.data.views import Views
 from rescli.engine.about import about_network
+from rescli.engine.answers import check_answers
 from rescli.engine.graded import Graded
 from rescli.engine.members import check_saved, check_tasks, known_classes, mean_of
 from rescli.engine.networks import inputs_of
@@ -51,6 +53,8 @@ class Trial:
     threads: int | None = None
     compile: bool | None = None
     skip_damaged: bool = False
+    devkit: Devkit | None = None
+    """ImageNet's, whose numbers of classes the predictions are to be written with."""
 
 
 def is_imagenet(spec: Spec) -> bool:
@@ -114,6 +118,9 @@ def _run(
     saved: Sequence[tuple[Path, Predictions]] = (),
 ) -> tuple[list[Predictions], tuple[str, ...], float]:
     classes = read_classes(asked.class_list) if asked.class_list is not None else known_classes(bundles)
+    if asked.devkit is not None:
+        classes = classes or asked.devkit.classes
+        check_answers(classes, asked.devkit)
     listing = list_images(asked.data, asked.split, truth=asked.truth, classes=classes)
     for path, bundle in bundles:
         _check(path, bundle.spec, listing)

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import csv
-import re
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +12,7 @@ from rescli.errors import StoreError
 from rescli.store.predictions import read_predictions
 from tests.cli.conftest import Rescli
 from tests.cli.photographs import CLASSES, NET
+from tests.data.devkits import devkit
 
 
 def test_an_ensemble_is_the_mean_of_the_saved_predictions(
@@ -98,25 +96,53 @@ def test_a_test_is_not_lost_where_its_predictions_cannot_be_written(
     assert (done.code, "top-1 error" in done.out, "no space left" in done.err) == (4, True, True)
 
 
-def test_the_page_says_how_the_server_wants_its_file(
+def test_the_file_for_the_test_server(
     rescli: Rescli, photographs: Path, weights: dict[str, Path], tmp_path: Path
 ) -> None:
+    """The five best classes by the kit's numbers, a line for each image; of a net, and of scores saved before."""
+    kit = devkit(tmp_path, {f"n{number:02}": CLASSES - number for number in range(CLASSES)}, [1, 1, 2])
     folder = without_labels(photographs, tmp_path / "test")
-    devkit = tmp_path / "ILSVRC2012_devkit_t12" / "data" / "ILSVRC2012_validation_ground_truth.txt"
-    devkit.parent.mkdir(parents=True)
-    devkit.write_text("".join(f"{7 * (number + 1)}\n" for number in reversed(range(CLASSES))))
-    (tmp_path / "val.txt").write_text("".join(f"{number}.JPEG n{number:02}\n" for number in reversed(range(CLASSES))))
-    (tmp_path / "synsets.txt").write_text("".join(f"n{number:02}\n" for number in range(CLASSES)))
-    known = ("--data", str(folder), "--class-list", str(tmp_path / "synsets.txt"))
-    for name in ("answers.csv", "answers.h5"):
-        rescli("eval", str(weights["a"]), *NET, *known, "--predictions", str(tmp_path / name))
-    page = (Path(__file__).parents[2] / "docs" / "imagenet.md").read_text(encoding="utf-8")
-    found = re.search(r"answers\.txt <<'END'\n(.*?)END\n", page, re.DOTALL)
-    assert found is not None
-    done = subprocess.run([sys.executable, "-c", found[1]], cwd=tmp_path, check=True, capture_output=True, text=True)
-    scores = read_predictions(tmp_path / "answers.h5").scores
-    expected = [[7 * (int(best) + 1) for best in np.argsort(-row)[:5]] for row in scores]
-    assert [[int(number) for number in line.split()] for line in done.stdout.splitlines()] == expected
+    saved, answers, later = tmp_path / "scores.h5", tmp_path / "answers.txt", tmp_path / "later.txt"
+    test = ("eval", str(weights["a"]), *NET, "--data", str(folder))
+    done = rescli(*test, "--predictions", answers, "--devkit", kit)
+    assert done.code == 0, done.err
+    assert rescli(*test, "--predictions", saved, "--class-list", classes(tmp_path)).code == 0
+    assert rescli("eval", saved, "--predictions", later, "--devkit", kit).code == 0
+
+    expected = [[CLASSES - best for best in np.argsort(-row)[:5]] for row in read_predictions(saved).scores]
+    assert [[int(number) for number in line.split()] for line in answers.read_text().splitlines()] == expected
+    assert later.read_text() == answers.read_text()
+
+
+def test_answers_that_the_server_would_not_understand(
+    rescli: Rescli, photographs: Path, weights: dict[str, Path], tmp_path: Path
+) -> None:
+    kit = devkit(tmp_path, {f"n{number:02}": number + 1 for number in range(CLASSES)}, [1])
+    folder = without_labels(photographs, tmp_path / "test")
+    test = ("eval", str(weights["a"]), *NET, "--data", str(folder))
+    for words, why in {
+        ("--predictions", "a.txt"): "--devkit ILSVRC2012_devkit_t12.tar.gz",
+        ("--predictions", "a.csv", "--devkit", str(kit)): "--devkit has no effect",
+        ("--devkit", str(kit)): "--devkit is for --predictions",
+        ("--predictions", "a.txt", "--devkit", str(kit), "--skip-damaged"): "an answer for every image",
+    }.items():
+        refused = rescli(*test, *words)
+        assert (refused.code, why in refused.err) == (2, True), refused.err
+    strange = rescli(*test, "--class-list", classes(tmp_path, "x"), "--predictions", "a.txt", "--devkit", kit)
+    assert (strange.code, "the class x00 is none of the 6" in strange.err) == (2, True)
+
+    (folder / "0.JPEG").write_bytes(b"nothing")
+    saved = tmp_path / "scores.h5"
+    assert rescli(*test, "--class-list", classes(tmp_path), "--skip-damaged", "--predictions", saved).code == 0
+    refused = rescli("eval", saved, "--predictions", tmp_path / "a.txt", "--devkit", kit)
+    assert (refused.code, "left out as damaged: 1" in refused.err) == (2, True), refused.err
+
+
+def classes(folder: Path, letter: str = "n") -> Path:
+    """A file with all classes in order."""
+    path = folder / f"{letter}.txt"
+    path.write_text("".join(f"{letter}{number:02}\n" for number in range(CLASSES)))
+    return path
 
 
 def test_a_network_of_more_classes_needs_their_list(

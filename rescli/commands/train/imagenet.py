@@ -57,7 +57,10 @@ def imagenet(
     ] = None,
     truth: Annotated[
         Path | None,
-        option(help="Classes of val's images where they lie in no folders: a line NAME CLASS each.", default="none"),
+        option(
+            help="Classes of val's images where they lie in no folders: NAME CLASS a line, or the devkit.",
+            default="none",
+        ),
     ] = None,
     skip_damaged: Annotated[
         bool,
