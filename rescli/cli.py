@@ -157,7 +157,9 @@ def _report(error: RescliError, cause: BaseException) -> int:
     if console.settings.debug:
         with suppress(OSError, ValueError):
             traceback.print_exception(cause)
-    if not error.told:
+    if error.told:
+        console.document(error)
+    else:
         console.fail(error)
     return error.exit_code
 

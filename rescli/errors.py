@@ -64,6 +64,11 @@ class Interrupted(RescliError):
     label = "Stopped"
 
 
+REASONS = "RESCLI_REASONS"
+"""The variable in which `--devices` names its processes a folder: each leaves there what was wrong, for the one JSON document.
+
+The files are called after the processes' ranks."""
+
 NO_MEMORY = (
     "can't allocate memory",
     "CUDA error: out of memory",

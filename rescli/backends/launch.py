@@ -2,29 +2,36 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 import signal
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from types import FrameType
+from typing import Any
 
 from torch.distributed.elastic.multiprocessing.api import SignalException
 from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
 from torch.distributed.run import parse_args, run
+
+from rescli.errors import REASONS
 
 
 @dataclass(frozen=True, kw_only=True)
 class Ending:
     """How the processes ended: all well, or by a signal to the launcher, or with the first failure of one of them.
 
-    `code` is that one's exit code, or minus the signal that ended it.
+    `code` is that one's exit code, or minus the signal that ended it; `reason` is what it said was wrong, if anything.
     """
 
     signal: int | None = None
     rank: int | None = None
     code: int = 0
+    reason: Mapping[str, Any] = field(default_factory=dict)
 
 
 def launch(devices: int, arguments: Sequence[str], *, threads: int | None = None) -> Ending:
@@ -32,15 +39,27 @@ def launch(devices: int, arguments: Sequence[str], *, threads: int | None = None
     # The launcher's own log repeats in many lines what a process says in two.
     logging.getLogger("torch.distributed").setLevel(logging.CRITICAL)
     os.environ.setdefault("OMP_NUM_THREADS", str(threads or max(1, len(os.sched_getaffinity(0)) // devices)))
-    try:
-        with _passing_on(signal.SIGUSR1):
-            run(parse_args(["--standalone", f"--nproc-per-node={devices}", "-m", "rescli", *arguments]))  # type: ignore[no-untyped-call]
-    except SignalException as error:
-        return Ending(signal=int(error.sigval))
-    except ChildFailedError as error:
-        rank, failure = error.get_first_failure()
-        return Ending(rank=rank, code=failure.exitcode)
+    with TemporaryDirectory(prefix="rescli-") as reasons:
+        os.environ[REASONS] = reasons
+        try:
+            with _passing_on(signal.SIGUSR1):
+                run(parse_args(["--standalone", f"--nproc-per-node={devices}", "-m", "rescli", *arguments]))  # type: ignore[no-untyped-call]
+        except SignalException as error:
+            return Ending(signal=int(error.sigval))
+        except ChildFailedError as error:
+            rank, failure = error.get_first_failure()
+            return Ending(rank=rank, code=failure.exitcode, reason=_reason(Path(reasons, str(rank))))
+        finally:
+            del os.environ[REASONS]
     return Ending()
+
+
+def _reason(path: Path) -> Mapping[str, Any]:
+    try:
+        found: Mapping[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):  # it had no time to write it
+        return {}
+    return found
 
 
 @contextmanager

@@ -10,10 +10,11 @@ import sys
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rescli.console import tables
-from rescli.errors import RescliError
+from rescli.errors import REASONS, RescliError
 from rescli.words import duration as duration
 
 if TYPE_CHECKING:
@@ -32,11 +33,15 @@ class Settings:
     rank: int = 0
     """Which process of its job this is: only the first one talks."""
 
+    reasons: str = ""
+    """The folder in which a process that --devices has started leaves what was wrong: the launcher has the one document."""
+
     def begin(self, arguments: Sequence[str]) -> None:
         """Start a command. Its words are looked at before they are understood, so that a mistyped line, too, is obeyed."""
         words = set(itertools.takewhile(lambda word: word != "--", arguments))
         self.json, self.debug, self.emitted = "--json" in words, "--debug" in words, False
         self.rank = _rank(arguments)
+        self.reasons = os.environ.get(REASONS, "")
 
 
 def _rank(arguments: Sequence[str]) -> int:
@@ -82,12 +87,20 @@ def _tell(text: str) -> None:
 
 def fail(error: RescliError) -> None:
     """What was wrong, where, and what to do next; with `--json` the same as a document on stdout."""
-    if settings.json and not settings.emitted:
-        with suppress(OSError, ValueError):
-            emit({"error": error.message, "hint": error.hint, "exit_code": error.exit_code})
+    document(error)
     who = f"process {settings.rank}: " if settings.rank else ""
     lines = [f"{error.label}: {who}{error.message}", *([error.hint] if error.hint else [])]
     _tell("\n".join(lines))
+
+
+def document(error: RescliError) -> None:
+    """What was wrong, for programs: on stdout with `--json`; in a process of --devices, where its launcher finds it."""
+    values = {"error": error.message, "hint": error.hint, "exit_code": error.exit_code}
+    with suppress(OSError, ValueError):
+        if settings.reasons:
+            Path(settings.reasons, str(settings.rank)).write_text(dumps(values), encoding="utf-8")
+        elif settings.json and not settings.emitted:
+            emit(values)
 
 
 def say(text: str = "") -> None:

@@ -6,7 +6,7 @@ import signal
 from collections.abc import Sequence
 from pathlib import Path
 
-from rescli.backends.launch import launch
+from rescli.backends.launch import Ending, launch
 from rescli.errors import Interrupted, RescliError, StoppedEarly, StoreError
 from rescli.store.reader import read_run
 
@@ -21,7 +21,7 @@ def train_on(devices: int, arguments: Sequence[str], path: Path, *, threads: int
     if ending.signal is not None and (error := _stopped(ending.signal, path, before)) is not None:
         raise error
     if ending.rank is not None:
-        raise _failed(ending.rank, ending.code)
+        raise _failed(ending)
 
 
 def _status(path: Path) -> str | None:
@@ -48,13 +48,14 @@ def _stopped(number: int, path: Path, before: str | None) -> RescliError | None:
     return error
 
 
-def _failed(rank: int, code: int) -> RescliError:
-    if code < 0:
+def _failed(ending: Ending) -> RescliError:
+    if ending.code < 0:
         return RescliError(
-            f"process {rank} was ended by {signal.Signals(-code).name}",
+            f"process {ending.rank} was ended by {signal.Signals(-ending.code).name}",
             "The store has the last checkpoint: the same command with --resume goes on.",
         )
-    error = RescliError(f"process {rank} failed with exit code {code}")
-    error.exit_code = code  # type: ignore[misc]
+    said = f"process {ending.rank} failed with exit code {ending.code}"
+    error = RescliError(ending.reason.get("error", said), ending.reason.get("hint", ""))
+    error.exit_code = ending.code  # type: ignore[misc]
     error.told = True
     return error

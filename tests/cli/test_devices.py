@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import signal
 from pathlib import Path
 
@@ -47,11 +48,12 @@ def test_two_processes_do_what_one_does_with_bn_over_half_a_batch(tmp_path: Path
 def test_two_processes_stop_together_and_one_goes_on(number: signal.Signals, tmp_path: Path) -> None:
     path = tmp_path / "run.h5"
     long = (*NET, "--batch-size", "16", "--iterations", "100000", "--checkpoint-every", "0.2", "--out", "run.h5")
-    with Job(*long, "--devices", "2", folder=tmp_path) as pair:
+    with Job(*long, "--devices", "2", "--json", folder=tmp_path) as pair:
         pair.wait_for_progress(path)
         pair.process.send_signal(number)
         done = pair.wait()
     assert done.code == 75, done.err
+    assert json.loads(done.out)["exit_code"] == 75
     assert "with a checkpoint in run.h5" in done.err
     reached = stored_iteration(path)
     assert read_header(path).summary["status"] == "stopped"
@@ -70,16 +72,31 @@ def test_two_processes_stop_together_and_one_goes_on(number: signal.Signals, tmp
 def test_a_process_that_dies_ends_the_job_and_not_the_store(tmp_path: Path) -> None:
     path = tmp_path / "run.h5"
     long = (*NET, "--batch-size", "16", "--iterations", "100000", "--checkpoint-every", "0.2", "--out", "run.h5")
-    with Job(*long, "--devices", "2", folder=tmp_path) as pair:
+    with Job(*long, "--devices", "2", "--json", folder=tmp_path) as pair:
         pair.wait_for_progress(path)
         processes = psutil.Process(pair.process.pid).children()
         next(child for child in processes if child.environ().get("RANK") == "1").kill()
         done = pair.wait()
     assert done.code not in (0, 75), done.err
     assert "the last checkpoint" in done.err
+    assert json.loads(done.out)["exit_code"] == done.code, "one document, and the launcher's"
     assert "Traceback" not in done.err
     assert verify(path) is not None
     assert stored_iteration(path) > 0
+
+
+@pytest.mark.parametrize("words", [("--data", "nowhere"), ("--resume",)])
+def test_what_goes_wrong_is_one_document(words: tuple[str, ...], tmp_path: Path) -> None:
+    """Of the process that failed first, with the exit code of the command."""
+    if words == ("--resume",):
+        (tmp_path / "run.h5").write_bytes(b"not a run")
+    line = ("train", "cifar", "--depth", "8", "--threads", "1", "--out", "run.h5", "--devices", "2", "--json", *words)
+    with Job(*line, folder=tmp_path) as pair:
+        done = pair.wait()
+    document = json.loads(done.out)
+    assert document["exit_code"] == done.code == (4 if words == ("--resume",) else 3)
+    assert document["error"] in done.err
+    assert "failed with exit code" not in document["error"]
 
 
 def test_seeds_at_once_are_the_runs_by_themselves(tmp_path: Path) -> None:

@@ -36,6 +36,16 @@ def test_a_run_that_had_come_to_its_end_is_no_failure(tmp_path: Path, monkeypatc
         after_a_signal(path, monkeypatch)
 
 
+def test_the_process_that_failed_first_has_the_word(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    said = {"error": "no images", "hint": "Find some.", "exit_code": 3}
+    for reason, message, hint in ((said, "no images", "Find some."), ({}, "process 1 failed with exit code 3", "")):
+        monkeypatch.setattr(launch, "launch", lambda *_, **__: Ending(rank=1, code=3, reason=reason))  # noqa: B023
+        with pytest.raises(RescliError) as found:
+            launch.train_on(2, ["train", "cifar"], tmp_path / "run.h5")
+        assert (found.value.message, found.value.hint, found.value.exit_code) == (message, hint, 3)
+        assert found.value.told, "the process has told people itself"
+
+
 def test_nothing_was_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(RescliError, match="before a checkpoint could be written"):
         after_a_signal(tmp_path / "run.h5", monkeypatch)
