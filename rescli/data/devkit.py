@@ -99,7 +99,9 @@ def _archived(path: Path) -> tuple[bytes, bytes]:
                     file = archive.extractfile(member)
                     found[name.name] = file.read() if file is not None else b""
     except (OSError, EOFError, tarfile.TarError, zlib.error) as error:
-        raise _no_devkit(path, getattr(error, "strerror", None) or str(error)) from error
+        if reason := getattr(error, "strerror", None):
+            raise DataError(f"{path}: cannot be read: {reason}", "Name another.") from error
+        raise _no_devkit(path, str(error)) from error
     if missing := [name for name in (META, TRUTH) if name not in found]:
         raise _no_devkit(path, f"there is no data/{missing[0]} in it")
     return found[META], found[TRUTH]
