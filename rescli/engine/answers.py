@@ -7,14 +7,19 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from rescli.data.devkit import Devkit
-from rescli.engine.graded import BEST, names_of
+from rescli.engine.graded import BEST
 from rescli.errors import UsageError
 from rescli.store.predictions import Predictions
 
 
 def answers(made: Predictions, kit: Devkit) -> Iterator[bytes]:
     """A line for each image, by name. Raises `UsageError` as `check_answers` does, and where an image was left out."""
-    classes = names_of(made)
+    classes, width = made.classes or kit.classes, made.scores.shape[1]
+    if len(classes) != width:
+        raise UsageError(
+            f"these scores are of {width:,} classes that nothing names; {kit.path} has {len(kit.numbers):,}",
+            "Test again with --class-list, a folder's name (n01440764) a line.",
+        )
     check_answers(classes, kit)
     if skipped := made.about.get("skipped"):
         raise UsageError(

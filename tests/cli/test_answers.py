@@ -102,16 +102,23 @@ def test_the_file_for_the_test_server(
     """The five best classes by the kit's numbers, a line for each image; of a net, and of scores saved before."""
     kit = devkit(tmp_path, {f"n{number:02}": CLASSES - number for number in range(CLASSES)}, [1, 1, 2])
     folder = without_labels(photographs, tmp_path / "test")
-    saved, answers, later = tmp_path / "scores.h5", tmp_path / "answers.txt", tmp_path / "later.txt"
+    saved, answers = tmp_path / "scores.h5", tmp_path / "answers.txt"
     test = ("eval", str(weights["a"]), *NET, "--data", str(folder))
     done = rescli(*test, "--predictions", answers, "--devkit", kit)
     assert done.code == 0, done.err
-    assert rescli(*test, "--predictions", saved, "--class-list", classes(tmp_path)).code == 0
-    assert rescli("eval", saved, "--predictions", later, "--devkit", kit).code == 0
-
+    assert rescli(*test, "--predictions", saved).code == 0
     expected = [[CLASSES - best for best in np.argsort(-row)[:5]] for row in read_predictions(saved).scores]
     assert [[int(number) for number in line.split()] for line in answers.read_text().splitlines()] == expected
-    assert later.read_text() == answers.read_text()
+
+    named = tmp_path / "named.h5"
+    assert rescli(*test, "--predictions", named, "--class-list", classes(tmp_path)).code == 0
+    for number, scores in enumerate((saved, named)):  # of a net for the kit's classes, whether they were named or not
+        later = tmp_path / f"later{number}.txt"
+        assert rescli("eval", scores, "--predictions", later, "--devkit", kit).code == 0
+        assert later.read_text() == answers.read_text()
+    other = devkit(tmp_path / "other", {"n00": 1, "n01": 2}, [1])
+    refused = rescli("eval", saved, "--predictions", tmp_path / "no.txt", "--devkit", other)
+    assert (refused.code, "6 classes that nothing names" in refused.err) == (2, True), refused.err
 
 
 def test_answers_that_the_server_would_not_understand(
