@@ -29,12 +29,15 @@ def differing(runs: Sequence[Run]) -> list[str]:
 def not_run(runs: Sequence[Run]) -> list[str]:
     """What is lacking of the paper's own recipe and schedule, and the elements that no study runs."""
     papers = [run for run in runs if run.finished and not marks_of(run.recipe.dataset, run.recipe.iterations)]
-    lines = [_seeds(net, most, papers) for net, most in _wanted()]
     reasons: dict[str, list[str]] = {}
+    for net, most in _wanted():
+        if (there := _seeds(net, papers)) < most:
+            why = f"{there or 'none'} of {most} run{'s' if most > 1 else ''} of the paper's length"
+            reasons.setdefault(why, []).append(net.label)
     for one in ELEMENTS.values():
         if one.why and one.why != NO_RUNS:
             reasons.setdefault(one.why, []).append(one.where)
-    return [*filter(None, lines), *(f"- {', '.join(where)}: {why}." for why, where in reasons.items())]
+    return [f"- {', '.join(what)}: {why}." for why, what in reasons.items()]
 
 
 def _wanted() -> list[tuple[Net, int]]:
@@ -45,8 +48,6 @@ def _wanted() -> list[tuple[Net, int]]:
     return sorted(found.items(), key=lambda item: (not item[0].plain, item[0].depth, item[0].warmup is False))
 
 
-def _seeds(net: Net, most: int, papers: Sequence[Run]) -> str:
-    there = len({run.recipe.seed for run in papers if net.is_of(run.recipe) and not net.beyond(run.recipe)})
-    if there >= most:
-        return ""
-    return f"- {net.label}: {there or 'none'} of {most} run{'s' if most > 1 else ''} of the paper's length."
+def _seeds(net: Net, papers: Sequence[Run]) -> int:
+    """How many runs there are, as the paper counts them: of a seed each."""
+    return len({run.recipe.seed for run in papers if net.is_of(run.recipe) and not net.beyond(run.recipe)})

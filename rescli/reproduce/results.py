@@ -99,7 +99,7 @@ def result(element: Element, runs: Sequence[Run], layers: Layers, marks: Sequenc
 
 def _lacking(element: Element, runs: Sequence[Run], layers: Layers) -> list[str]:
     """Nets without a finished run, and those that were not measured where the element is about layers."""
-    found = []
+    reasons: dict[str, list[str]] = {}
     for net in element.nets:
         paths = {str(run.path) for run in runs if net.is_of(run.recipe) and run.finished}
         measured = {
@@ -107,10 +107,10 @@ def _lacking(element: Element, runs: Sequence[Run], layers: Layers) -> list[str]
             "gradients": {one.what for one in layers.gradients},
         }
         if not paths:
-            found.append(f"{net.label}: no finished run")
+            reasons.setdefault("no finished run", []).append(net.label)
         elif any(what in element.shows and not paths & these for what, these in measured.items()):
-            found.append(f"{net.label}: not measured")
-    return found
+            reasons.setdefault("not measured", []).append(net.label)
+    return [f"{', '.join(nets)}: {why}" for why, nets in reasons.items()]
 
 
 def _not_compared(heard: Votes) -> list[str]:

@@ -74,8 +74,20 @@ def test_the_net_without_warm_up_is_as_near_as_the_one_with_it(tmp_path: Path) -
 
 
 def test_only_the_papers_recipe_is_the_papers_run(tmp_path: Path) -> None:
+    def lacking() -> str:
+        """The first line: nets of which one run is wanted and none is there."""
+        return not_run(gather([tmp_path])[0])[0]
+
     a_run(tmp_path / "other.h5", depth=20, augment=False)
-    line = "- ResNet-20: none of 1 run of the paper's length."
-    assert line in not_run(gather([tmp_path])[0])
+    assert lacking() == (
+        "- plain-20, plain-32, plain-44, plain-56, plain-110, ResNet-20, ResNet-32, ResNet-44, ResNet-56, "
+        "ResNet-110 without warm-up, ResNet-1202: none of 1 run of the paper's length."
+    )
     a_run(tmp_path / "r20.h5", depth=20)
-    assert line not in not_run(gather([tmp_path])[0])
+    assert "ResNet-20," not in lacking()
+
+
+def test_nets_that_lack_the_same_are_named_in_one_line(tmp_path: Path) -> None:
+    a_run(tmp_path / "r56.h5", depth=56)
+    found = result(element("fig6-middle"), gather([tmp_path])[0], Layers(), ())
+    assert found.lacking == ("ResNet-20, ResNet-32, ResNet-44, ResNet-110: no finished run",)
