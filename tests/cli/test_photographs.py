@@ -129,7 +129,7 @@ def test_whole_images_at_several_scales(
         (["--scales", "224", "--crops", "10"], "no effect"),
         (["--pooling", "global"], "whole images"),
         (["--shorter", "200"], "do not fit"),
-        (["--predictions", "scores.txt"], ".h5 or .csv"),
+        (["--predictions", "scores.json"], ".h5 or .csv"),
     ],
 )
 def test_wishes_that_make_no_sense(
