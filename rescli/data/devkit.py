@@ -7,7 +7,6 @@ import tarfile
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from io import BytesIO
 from pathlib import Path
 
@@ -64,7 +63,6 @@ def is_devkit(path: Path) -> bool:
         return False
 
 
-@lru_cache(maxsize=1)
 def read_devkit(path: Path) -> Devkit:
     """The kit from its archive, or from the folder that this becomes.
 

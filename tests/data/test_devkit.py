@@ -81,7 +81,6 @@ def test_what_is_no_kit_is_refused(tmp_path: Path) -> None:
     truth = tmp_path / NAME / "data" / TRUTH
     for text, why in (("1\n4\n", f"{TRUTH} has the class 4"), ("1\nn02119789\n", "something other than numbers")):
         truth.write_text(text)
-        read_devkit.cache_clear()
         with pytest.raises(DataError, match=why):
             read_devkit(tmp_path / NAME)
     (truth.parent / "meta.mat").write_bytes(b"MATLAB 5.0" + bytes(200))
