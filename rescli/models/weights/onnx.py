@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -34,17 +35,20 @@ def onnx_bytes(bundle: Bundle) -> bytes:
     images = torch.randn(2, 3, size, size, generator=torch.Generator().manual_seed(0))
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "net.onnx"
-        torch.onnx.export(
-            net,
-            (images,),
-            path,
-            input_names=["images"],
-            output_names=["logits"],
-            dynamo=True,
-            external_data=False,
-            dynamic_shapes={"x": {0: torch.export.Dim("batch")}},
-            verbose=False,
-        )
+        with warnings.catch_warnings():  # the exporter of some versions meets deprecations of PyTorch's own
+            warnings.simplefilter("ignore", FutureWarning)
+            warnings.simplefilter("ignore", DeprecationWarning)
+            torch.onnx.export(
+                net,
+                (images,),
+                path,
+                input_names=["images"],
+                output_names=["logits"],
+                dynamo=True,
+                external_data=False,
+                dynamic_shapes={"x": {0: torch.export.Dim("batch")}},
+                verbose=False,
+            )
         model = onnx.load(path)
     entry = model.metadata_props.add()
     entry.key, entry.value = "rescli", to_text(bundle)
