@@ -7,8 +7,9 @@ buffer, running statistics of BN are averaged, and decisions (to stop, to write 
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TypeVar
@@ -122,7 +123,7 @@ def join() -> Team:
                 "Start as many processes as there are GPUs, or hide these: CUDA_VISIBLE_DEVICES=''.",
             )
         torch.cuda.set_device(local)
-    with _together():
+    with _together(), _stdout_on_stderr():
         dist.init_process_group("cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo")
     return Team(dist.get_rank(), dist.get_world_size())
 
@@ -132,6 +133,24 @@ def leave() -> None:
     if dist.is_available() and dist.is_initialized():
         dist.destroy_process_group()
     join.cache_clear()
+
+
+@contextmanager
+def _stdout_on_stderr() -> Iterator[None]:
+    """What libraries print goes to stderr meanwhile: Gloo of PyTorch 2.9 tells stdout, which is for data, who is connected."""
+    sys.stdout.flush()
+    try:
+        stdout = os.dup(1)
+    except OSError:  # closed: nothing can be printed there
+        yield
+        return
+    try:
+        with suppress(OSError):  # no stderr either
+            os.dup2(2, 1)
+        yield
+    finally:
+        os.dup2(stdout, 1)
+        os.close(stdout)
 
 
 @contextmanager

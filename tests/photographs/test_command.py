@@ -12,6 +12,8 @@ import numpy as np
 import pytest
 
 from benchmarks.kills import same
+from rescli.engine.networks import fresh
+from rescli.models.names import network
 from rescli.store.reader import read_run, verify
 from tests.cli.conftest import Rescli
 from tests.cli.processes import PATIENCE, Job, Process, run, stored_iteration
@@ -54,7 +56,11 @@ def test_killed_in_the_middle_of_epochs_with_threads_at_work(photographs: Path, 
 
 
 def test_two_processes_share_batches(photographs: Path, tmp_path: Path) -> None:
-    """Each decodes its share; statistics over half a batch, as one process has them with --bn-images."""
+    """Each decodes its share; statistics over half a batch, as one process has them with --bn-images.
+
+    What three iterations changed agrees to a tenth: rounding may send one number of the last stage to the other side of a
+    ReLU. With statistics over the whole batch some tensors change by 15 % of it otherwise, most by all of it.
+    """
     words = (*NET, "--data", str(photographs), "--iterations", "3", "--input", "64", "--lr", "0.001")
     with Job(*words, "--devices", "2", "--out", "two.h5", folder=tmp_path) as pair:
         done = pair.wait()
@@ -64,9 +70,10 @@ def test_two_processes_share_batches(photographs: Path, tmp_path: Path) -> None:
     assert one.recipe == two.recipe
     assert np.array_equal(one.inputs["mean_image"], two.inputs["mean_image"]), "sums of integers"
     assert one.progress["totals"]["images"] == two.progress["totals"]["images"] == 21
+    start = fresh(network("resnet18", classes=CLASSES, input_size=64), one.recipe["seed"]).tensors
     for name, value in one.model.items():
-        assert np.linalg.norm(value - two.model[name]) <= 2e-3 * np.linalg.norm(value) + 1e-4, name
-    np.testing.assert_allclose(one.metrics["train"]["loss"], two.metrics["train"]["loss"], rtol=1e-3)
+        assert np.linalg.norm(value - two.model[name]) <= 0.1 * np.linalg.norm(value - start[name]), name
+    np.testing.assert_allclose(one.metrics["train"]["loss"], two.metrics["train"]["loss"], rtol=1e-2)
     assert one.metrics["val"]["loss"] == pytest.approx(two.metrics["val"]["loss"], rel=1e-2)
 
 
