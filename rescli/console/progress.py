@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from collections import deque
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import IO, TYPE_CHECKING, Any, cast
@@ -18,24 +19,35 @@ Clock = Callable[[], float]
 
 
 class Rate:
-    """Images per second, over the time since `begin`, without what happened before it."""
+    """Images per second over the last ten minutes: a run that was paused, or had company, is judged by how it does now."""
+
+    WINDOW = 600.0
+    """Seconds. Longer than most evaluations, which count."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._start = clock()
-        self._first = self.iteration = self.iterations = self._batch = 0
+        self.iteration = self.iterations = self._batch = 0
+        self._marks: deque[tuple[float, int]] = deque([(clock(), 0)])
 
     def begin(self, iteration: int, iterations: int, batch: int) -> None:
-        """Start to measure."""
-        self._start = self._clock()
-        self._first = self.iteration = iteration
-        self.iterations = iterations
-        self._batch = batch
+        """Start to measure: what happened before does not count."""
+        self.iteration, self.iterations, self._batch = iteration, iterations, batch
+        self._marks = deque([(self._clock(), iteration)])
+
+    def step(self, iteration: int) -> None:
+        """So many iterations are done."""
+        now = self._clock()
+        if now - self._marks[-1][0] >= self.WINDOW / 60:
+            self._marks.append((now, iteration))
+            while self._marks[1][0] <= now - self.WINDOW:
+                self._marks.popleft()
+        self.iteration = iteration
 
     def images_per_second(self) -> float:
         """0 before the first iteration."""
-        elapsed = self._clock() - self._start
-        return (self.iteration - self._first) * self._batch / elapsed if elapsed > 0 else 0.0
+        start, first = self._marks[0]
+        elapsed = self._clock() - start
+        return (self.iteration - first) * self._batch / elapsed if elapsed > 0 else 0.0
 
     def left(self) -> str:
         """Time left at this rate, or ? before there is one."""
@@ -64,7 +76,7 @@ class Lines:
 
     def step(self, iteration: int) -> None:
         """Counts; where nothing else tells how far it is, that becomes a line now and then."""
-        self._rate.iteration = iteration
+        self._rate.step(iteration)
         now = self._clock()
         if not self._told and now - self._before >= self._every:
             self._before = now
@@ -157,7 +169,7 @@ class Bar:
 
     def step(self, iteration: int) -> None:
         """Redraw, at most ten times a second."""
-        self._rate.iteration = iteration
+        self._rate.step(iteration)
         now = self._clock()
         if now - self._drawn >= 0.1:
             self._drawn = now

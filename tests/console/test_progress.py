@@ -41,11 +41,32 @@ def test_the_rate_counts_from_where_this_process_began() -> None:
     assert rate.left() == "?"
     clock.now += 10
     assert rate.left() == "?", "nothing is known before the first iteration"
-    rate.iteration = 1100
+    rate.step(1100)
     assert rate.images_per_second() == pytest.approx(1280)
     assert rate.left() == "3:10"
-    rate.iteration = 3000
+    rate.step(3000)
     assert rate.left() == "0 s"
+
+
+def test_the_rate_is_that_of_the_last_ten_minutes() -> None:
+    clock = Clock()
+    rate = Rate(clock)
+    rate.begin(0, 64_000, 128)
+
+    def go(seconds: int, per_second: int) -> None:
+        for _ in range(seconds):
+            clock.now += 1
+            rate.step(rate.iteration + per_second)
+
+    go(1000, 2)
+    clock.now += 3600  # paused
+    go(1, 2)
+    assert rate.images_per_second() < 100, "of the hour nothing is known but that little was done"
+    go(600, 2)
+    assert rate.images_per_second() == pytest.approx(256)
+    go(610, 10)
+    assert rate.images_per_second() == pytest.approx(1280)
+    assert rate.left() == "1:31:10", "54,698 iterations, ten a second"
 
 
 def test_a_log_gets_a_line_now_and_then() -> None:
