@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -14,7 +13,7 @@ from rescli.errors import StoreError, UsageError
 from rescli.store.files import exists, real
 from rescli.store.pack_index import BLOCK
 from rescli.store.problems import way_out, why
-from rescli.store.replace import left_behind, sync_folder, temporary
+from rescli.store.replace import create, sweep, sync_folder, temporary
 
 
 class PackFile:
@@ -56,8 +55,12 @@ def new_pack(path: Path, room: int) -> Iterator[PackFile]:
     new = temporary(target)
     said = "could not be written"
     try:
-        _sweep(target)
-        descriptor = _locked(new)
+        if at_work := sweep(target):
+            raise StoreError(
+                f"{target}: another process is packing into it ({at_work[0].name})",
+                "Wait until it ends, or name another file.",
+            )
+        descriptor = create(new)
         try:
             file = PackFile(descriptor, room)
             yield file
@@ -79,36 +82,6 @@ def new_pack(path: Path, room: int) -> Iterator[PackFile]:
 def _refuse(target: Path) -> None:
     if exists(target):
         raise UsageError(f"{target} is there already", "Remove it first, or name another file with --out.")
-
-
-def _locked(new: Path) -> int:
-    """The new file, locked for as long as it is open: so one can tell a dead process's from one that is being written."""
-    descriptor = os.open(new, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
-    with suppress(OSError):  # a file system without locks
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    return descriptor
-
-
-def _sweep(target: Path) -> None:
-    """Remove what killed processes left. Raises `StoreError` if one of them is alive."""
-    for left in left_behind(target):
-        try:
-            descriptor = os.open(left, os.O_RDWR | os.O_CLOEXEC)
-        except FileNotFoundError:
-            continue
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise StoreError(
-                f"{target}: another process is packing into it ({left.name})",
-                "Wait until it ends, or name another file.",
-            ) from None
-        except OSError:
-            pass
-        finally:
-            os.close(descriptor)
-        with suppress(FileNotFoundError):
-            os.unlink(left)
 
 
 def _write(descriptor: int, data: bytes | bytearray) -> None:

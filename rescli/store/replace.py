@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
 import re
 import secrets
@@ -48,11 +49,11 @@ def install(target: Path, data: bytes | Iterable[bytes], *, keep: str | None) ->
     """
     new = temporary(target)
     with _old_one_stays(target, new):
-        _sweep(target)
-        _write(new, data, like=target)
-        if keep:
-            _keep(target, beside(target, keep))
-        os.rename(new, target)
+        sweep(target)
+        with _written(new, data, like=target):
+            if keep:
+                _keep(target, beside(target, keep))
+            os.rename(new, target)
     try:
         sync_folder(target.parent)
     except OSError as error:
@@ -86,14 +87,33 @@ def temporary(path: Path) -> Path:
     return beside(path, f".{secrets.token_hex(4)}{NEW}")
 
 
-def _sweep(target: Path) -> None:
-    """Remove what killed writers left. They are removed, never written to: one may be a second name of the store."""
-    for left in left_behind(target):
-        with suppress(FileNotFoundError):
-            os.unlink(left)
+def sweep(target: Path) -> list[Path]:
+    """Remove what killed writers left beside `target`; returns the files of those that are still at work.
+
+    They are removed, never written to: one may be a second name of the store.
+    """
+    at_work = []
+    for left in _left_behind(target):
+        descriptor = None
+        try:
+            # While this has the lock, no writer thinks that it has it: one that comes too late begins anew.
+            descriptor = os.open(left, os.O_RDWR | os.O_CLOEXEC)
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            at_work.append(left)
+        except OSError:  # it may not be opened, or the file system has no locks
+            pass
+        try:
+            if left not in at_work:
+                with suppress(FileNotFoundError):
+                    os.unlink(left)
+        finally:
+            if descriptor is not None:
+                os.close(descriptor)
+    return at_work
 
 
-def left_behind(target: Path) -> list[Path]:
+def _left_behind(target: Path) -> list[Path]:
     """The files that writers of `target` which were killed, or are still at work, have beside it."""
     # Exactly our own names: the half-written files of a run `run.h5` are none of a run `run`'s business.
     ours = re.compile(
@@ -102,22 +122,43 @@ def left_behind(target: Path) -> list[Path]:
     return [left for left in target.parent.iterdir() if ours.fullmatch(left.name)]
 
 
-def _write(path: Path, data: bytes | Iterable[bytes], *, like: Path) -> None:
-    """A new file with these bytes, on the disk when this returns. Takes over the permissions of `like`, if that exists."""
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
+def create(path: Path) -> int:
+    """A new file, locked for as long as it is open: so one can tell a dead writer's from one that is being written."""
+    while True:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        except OSError:  # a file system without locks
+            return descriptor
+        if os.fstat(descriptor).st_nlink:
+            return descriptor
+        os.close(descriptor)  # somebody swept it away before it was locked
+
+
+@contextmanager
+def _written(path: Path, data: bytes | Iterable[bytes], *, like: Path) -> Iterator[None]:
+    """While entered, `path` is a new file with these bytes, on the disk and locked, with the permissions of `like`, if any."""
+    descriptor, locked = create(path), None
     try:
-        with suppress(OSError):
-            os.fchmod(descriptor, os.stat(like).st_mode & 0o777)
-        for part in (data,) if isinstance(data, bytes) else data:
-            rest = memoryview(part)
-            while rest:
-                rest = rest[os.write(descriptor, rest) :]
-        os.fsync(descriptor)
-    except BaseException:
-        with suppress(OSError):
-            os.close(descriptor)
-        raise
-    os.close(descriptor)  # some file systems report a full quota only here
+        try:
+            locked = os.dup(descriptor)  # the lock lasts until both are closed
+            with suppress(OSError):
+                os.fchmod(descriptor, os.stat(like).st_mode & 0o777)
+            for part in (data,) if isinstance(data, bytes) else data:
+                rest = memoryview(part)
+                while rest:
+                    rest = rest[os.write(descriptor, rest) :]
+            os.fsync(descriptor)
+        except BaseException:
+            with suppress(OSError):
+                os.close(descriptor)
+            raise
+        os.close(descriptor)  # some file systems report a full quota only here
+        yield
+    finally:
+        if locked is not None:
+            with suppress(OSError):
+                os.close(locked)
 
 
 def _keep(target: Path, kept: Path) -> None:
@@ -129,7 +170,8 @@ def _keep(target: Path, kept: Path) -> None:
         if error.errno not in _NO_LINKS:
             raise
         try:
-            _write(step, target.read_bytes(), like=target)  # a damaged one, too, which `restore` keeps
+            with _written(step, target.read_bytes(), like=target):  # a damaged one, too, which `restore` keeps
+                pass
         except BaseException:
             with suppress(OSError):
                 os.unlink(step)

@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from rescli.data.listing import list_images
 from rescli.errors import DataError, StoreError, UsageError
 from rescli.store import pack_file as module
+from rescli.store import replace as replacing
 from rescli.store.dump import read_arrays
 from rescli.store.header import HEADER_BYTES, read_header
 from rescli.store.pack import Pack, PackedSplit, open_pack
@@ -280,7 +281,8 @@ def test_whatever_the_disk_refuses(tmp_path: Path, monkeypatch: pytest.MonkeyPat
         def refuse(self, *arguments: Any) -> Any:
             raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(module, "os", Refusing())
+    for where in (module, replacing) if step == "open" else (module,):
+        monkeypatch.setattr(where, "os", Refusing())
     with pytest.raises(StoreError, match=r"(could not be written|does not confirm it): No space left") as caught:
         packed(images, tmp_path / "p.h5")
     assert "Free some space" in caught.value.hint

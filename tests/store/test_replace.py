@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -22,7 +24,7 @@ from rescli.store.replace import replace
 from rescli.store.writer import write_run
 from tests.store.samples import damage, sample, saved
 
-STEPS = {"open", "fchmod", "write", "fsync", "close", "link", "rename", "unlink"}
+STEPS = {"open", "dup", "fchmod", "write", "fsync", "close", "link", "rename", "unlink"}
 
 
 class Killed(BaseException):
@@ -36,6 +38,7 @@ class Calls:
         self.count = 0
         self.dead = False
         self.names: list[str] = []
+        self.descriptors: set[int] = set()
         self._misbehave = misbehave
 
     def __getattr__(self, name: str) -> Any:
@@ -48,9 +51,22 @@ class Calls:
                 raise Killed  # nothing that a dead process would do to clean up is done
             self.count += 1
             self.names.append(name)
-            return self._misbehave(self, name, real, arguments)
+            return self._misbehave(self, name, noting, arguments)
+
+        def noting(*arguments: Any) -> Any:
+            found = real(*arguments)
+            if name in ("open", "dup"):
+                self.descriptors.add(found)
+            elif name == "close":
+                self.descriptors.discard(arguments[0])
+            return found
 
         return call
+
+    def bury(self) -> None:
+        """Close what the dead process had open, as the kernel does."""
+        for descriptor in self.descriptors:
+            os.close(descriptor)
 
 
 @pytest.fixture
@@ -108,7 +124,9 @@ def test_one_name_each(path: Path) -> None:
 @pytest.mark.parametrize("links", [True, False], ids=["links", "no links"])
 def test_killed_at_every_step(path: Path, done: bool, links: bool) -> None:
     """Die before or after each system call; a store must be readable then, and the next write must succeed."""
-    total = steps_of_a_replacement(path) + (0 if links else 5)  # open, fchmod, write, fsync, close of a copy
+    total = steps_of_a_replacement(path) + (
+        0 if links else 7
+    )  # open, dup, fchmod, write, fsync and two closes of a copy
     assert total >= 9
     for step in range(1, total + 1):
         good = 10 * step
@@ -126,9 +144,10 @@ def test_killed_at_every_step(path: Path, done: bool, links: bool) -> None:
             return real(*arguments)
 
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(module, "os", Calls(die))
+            patch.setattr(module, "os", calls := Calls(die))
             with pytest.raises(Killed):
                 write_run(path, sample(good + 1))
+            calls.bury()
         assert iteration(path) in (good, good + 1)
         assert iteration(previous(path)) in (good - 1, good)
         last = iteration(path)
@@ -175,7 +194,7 @@ def test_out_of_memory_keeps_the_old_store(path: Path, monkeypatch: pytest.Monke
     def fail(*_: object, **__: object) -> None:
         raise MemoryError
 
-    monkeypatch.setattr(module, "_write", fail)
+    monkeypatch.setattr(module, "_written", fail)
     with pytest.raises(StoreError, match="not enough memory; the last good store"):
         write_run(path, sample(2))
     assert iteration(path) == 1
@@ -359,3 +378,40 @@ def test_damage_in_the_body_does_not_push_out_the_good_generation_either(path: P
 
     assert iteration(path) == 3
     assert iteration(previous(path)) == 1
+
+
+def test_two_writers_of_one_file_leave_one_anothers_unfinished_ones_alone(tmp_path: Path) -> None:
+    """Figures and documents have no lock: the last one wins, and nobody fails."""
+    target, failed = tmp_path / "figure.svg", list[StoreError]()
+
+    def write(text: bytes) -> None:
+        for _ in range(150):
+            error = failure(lambda: module.install(target, text, keep=None))
+            failed.extend([error] if error else [])
+
+    writers = [threading.Thread(target=write, args=(text,)) for text in (b"one", b"two", b"three")]
+    for writer in writers:
+        writer.start()
+    for writer in writers:
+        writer.join()
+    assert not failed
+    assert target.read_bytes() in (b"one", b"two", b"three")
+    assert names(target) == {"figure.svg"}
+
+
+def test_a_new_file_that_is_swept_away_before_it_is_locked_is_made_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real, calls = fcntl.flock, []
+
+    def late(descriptor: int, operation: int) -> None:
+        calls.append(operation)
+        if len(calls) == 1:
+            assert module.sweep(tmp_path / "a.csv") == []
+        real(descriptor, operation)
+
+    new = tmp_path / "a.csv.0123abcd.new"
+    monkeypatch.setattr(fcntl, "flock", late)
+    os.close(module.create(new))
+    assert calls == [fcntl.LOCK_EX, fcntl.LOCK_EX | fcntl.LOCK_NB, fcntl.LOCK_EX]
+    assert new.exists()
