@@ -35,15 +35,33 @@ def _is_ours(path: Path) -> bool:
     return start.startswith((MAGIC, IMAGES_MAGIC)) or lost(path, start)
 
 
+def _stream(path: Path) -> int | None:
+    """The number of this process's open file that `path` is a name of: 1 of /dev/stdout; None of an ordinary path.
+
+    What a shell has redirected it to, a file perhaps, is not to be replaced: it may hold more than this (`>>`).
+    """
+    ours = {os.path.realpath(f"/proc/{name}/fd") for name in ("self", "thread-self")}
+    for _ in range(40):  # as many links as Linux follows
+        if os.path.realpath(path.parent) in ours:
+            return int(path.name) if path.name.isdecimal() else None
+        try:
+            path = path.parent / path.readlink()
+        except OSError:  # the end of the links
+            return None
+    return None
+
+
 def put(path: Path, data: bytes | Iterable[bytes]) -> None:
     """Write something that is no run to `path`: to a file in one step, into a pipe or a device (/dev/stdout) as it is.
 
     Whoever replaced these two by a file, or a link by what it leads to, would leave others with an old text, or with none.
     Raises `StoreError` where it cannot be written.
     """
-    if path.exists() and not stat.S_ISREG(path.stat().st_mode):
+    stream = _stream(path)
+    if stream is not None or (path.exists() and not stat.S_ISREG(path.stat().st_mode)):
         try:
-            with open(os.open(path, os.O_WRONLY | os.O_CLOEXEC | os.O_NOCTTY), "wb") as file:  # noqa: PTH123
+            number = os.open(path, os.O_WRONLY | os.O_CLOEXEC | os.O_NOCTTY) if stream is None else os.dup(stream)
+            with open(number, "wb") as file:  # noqa: PTH123
                 file.writelines([data] if isinstance(data, bytes) else data)
         except OSError as error:
             raise StoreError(f"{path}: could not be written: {why(error)}", way_out(error)) from error

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 import threading
 from pathlib import Path
 
@@ -60,3 +62,15 @@ def test_a_device_that_takes_nothing_says_so(tmp_path: Path, monkeypatch: pytest
     monkeypatch.setattr(os, "open", full)
     with pytest.raises(StoreError, match="could not be written: No space left on device"):
         put(path, b"text")
+
+
+@pytest.mark.parametrize("name", ["/dev/stdout", "/dev/fd/{}", "link"])
+@pytest.mark.parametrize("how", [">", ">>"])
+def test_what_a_shell_has_redirected_to_a_file_is_not_replaced(tmp_path: Path, name: str, how: str) -> None:
+    path = tmp_path / "log.txt"
+    path.write_bytes(b"precious\n")
+    (tmp_path / "link").symlink_to("/dev/stdout")
+    said = "from pathlib import Path; from rescli.store.target import put; print('before', flush=True); "
+    said += f"put(Path({(str(tmp_path / name) if name == 'link' else name.format(1))!r}), b'new\\n'); print('after')"
+    subprocess.run(["/bin/sh", "-c", f'"$0" -c "$1" {how} "$2"', sys.executable, said, path], check=True)
+    assert path.read_bytes() == (b"precious\n" if how == ">>" else b"") + b"before\nnew\nafter\n"
