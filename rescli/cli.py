@@ -23,7 +23,7 @@ import rescli
 from rescli import console
 from rescli.commands import analyze, backends, bench, build, data, flops, layers, profile, reproduce, runs, train
 from rescli.commands import eval as evaluation
-from rescli.errors import Interrupted, RescliError, UsageError, out_of_memory
+from rescli.errors import Interrupted, RescliError, StoreError, UsageError, out_of_memory
 
 app = typer.Typer(
     name="rescli",
@@ -166,6 +166,8 @@ def _report(error: RescliError, cause: BaseException) -> int:
 
 # What stdout answers where it takes no more. Errors of files have their names, or are told by the store.
 _UNWRITABLE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EBADF}
+# What a path on the command line may answer to everything.
+_CLOSED = {errno.EACCES, errno.EPERM, errno.ENAMETOOLONG, errno.ESTALE, errno.EIO}
 
 
 def _translate(error: Exception) -> RescliError:
@@ -177,6 +179,8 @@ def _translate(error: Exception) -> RescliError:
         return UsageError(message, f"`{path} --help` lists what there is.")
     if isinstance(error, OSError) and error.errno in _UNWRITABLE and error.filename is None:
         return RescliError(f"the output could not be written: {error.strerror}")
+    if isinstance(error, OSError) and error.errno in _CLOSED and error.filename is not None:
+        return StoreError(f"{os.fsdecode(error.filename)}: cannot be looked at: {error.strerror}", "Check the path.")
     if out_of_memory(error):
         return RescliError("out of memory", "Try a smaller --batch-size, or another --precision.")
     return RescliError(

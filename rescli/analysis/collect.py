@@ -12,6 +12,7 @@ from typing import TypeAlias
 from rescli.analysis.predicted import Predicted, read_predicted
 from rescli.analysis.run import Run, read
 from rescli.errors import RescliError, StoreError
+from rescli.store.files import store_of
 from rescli.store.listing import list_runs
 from rescli.store.predictions import holds_predictions
 from rescli.store.problems import ForeignFile
@@ -56,12 +57,16 @@ def collect(
     """
     found: list[Run | Predicted] = []
     skipped: list[Skipped] = []
-    for path in files(sources):
+    paths = files(sources)
+    for path in paths:
         try:
             one = _read(path, predictions)
             why = refuse(one)
         except RescliError as error:
             why = error.message.removeprefix(f"{path}: ")
+        store = store_of(str(path))
+        if store is not None and Path(store) in paths:  # as a shell has it of runs/*
+            why = f"belongs to {store} and is no other run"
         if why is None:
             found.append(one)
         else:
@@ -118,10 +123,12 @@ def expand(nets: Iterable[str]) -> list[str]:
 
 def _of(source: str) -> Iterator[Path]:
     path = Path(source)
-    if path.is_dir():
+    if os.path.isdir(path):  # noqa: PTH112 - False, where it may not be looked at: the reading says why
         yield from (listed.path for listed in list_runs(path) if listed.status != "images")
-    elif has_magic(source) and not path.exists():
-        for name in sorted(glob(source, recursive=True)):  # noqa: PTH207 - the whole pattern, wherever it begins
-            yield from _of(name)
+    elif has_magic(source) and not os.path.exists(path):  # noqa: PTH110 - as above
+        names = set(glob(source, recursive=True))  # noqa: PTH207 - the whole pattern, wherever it begins
+        for name in sorted(names):
+            if store_of(name) not in names:  # a generation of a run that is there is no other run
+                yield from _of(name)
     else:
         yield path

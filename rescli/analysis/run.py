@@ -20,8 +20,7 @@ from rescli.recipes.cifar import CifarRecipe
 from rescli.recipes.imagenet import ImageNetRecipe
 from rescli.recipes.recipe import Recipe
 from rescli.recipes.stored import recipe_of
-from rescli.store.listing import look
-from rescli.store.reader import read_run
+from rescli.store.reader import read_standing
 from rescli.store.record import RunRecord
 
 TAIL = 64
@@ -144,12 +143,12 @@ class Run:
 
 def read(path: Path) -> Run:
     """The run at `path`, weights left out. Raises `StoreError` for what is no run, or one of another recipe than this knows."""
-    record = read_run(path, tensors=False)
+    record, status = read_standing(path)
     try:
         recipe = recipe_of(record.recipe)
         return Run(
             path=path,
-            status=look(path).status if record.status == "running" else record.status,
+            status=status,
             recipe=recipe,
             spec=recipe.spec(classes=_classes(recipe, record)),
             iteration=int(record.progress["iteration"]),

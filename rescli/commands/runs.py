@@ -85,11 +85,9 @@ def _figures(summary: Any) -> tuple[Any, ...]:
 @app.command(short_help="What a run is and where it stands.")
 def show(run: Run, json: Json = False, debug: Debug = False) -> None:
     """What a run is and where it stands: recipe, last metrics, sessions, environment."""
-    from rescli.store.listing import look
-    from rescli.store.reader import read_run
+    from rescli.store.reader import read_standing
 
-    record = read_run(run, tensors=False)
-    status = look(run).status if record.status == "running" else record.status
+    record, status = read_standing(run)
     last = {
         split: {name: values[-1].item() for name, values in columns.items() if len(values)}
         for split, columns in record.metrics.items()
@@ -116,7 +114,9 @@ def show(run: Run, json: Json = False, debug: Debug = False) -> None:
         count = document["rows"][split]
         which = {0: "no rows", 1: "the only row"}.get(count, f"the last of {count} rows")
         console.say(f"\n{split}, {which}")
-        console.pairs({f"  {name}": f"{value:g}" for name, value in row.items()})
+        console.pairs(
+            {f"  {name}": f"{value:,}" if isinstance(value, int) else f"{value:g}" for name, value in row.items()}
+        )
     for session in record.sessions:
         console.say(f"\nsession of {session.get('started')}")
         console.pairs({f"  {name}": value for name, value in session.items() if name != "started"})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
@@ -22,7 +23,7 @@ def gather(studies: Iterable[Path], refuse: Refuse = lambda _: None) -> tuple[tu
     """
     paths: list[Path] = []
     for study in studies:
-        these = sorted(study.glob("*.h5")) if study.is_dir() else [study]
+        these = sorted(study.glob("*.h5")) if os.path.isdir(study) else [study]  # noqa: PTH112 - the reading says why
         if not these:
             raise StoreError(f"{study}: no run stores there", "`rescli runs list DIR` shows the runs in a folder.")
         paths += these

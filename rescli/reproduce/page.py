@@ -159,7 +159,10 @@ def devices(run: Run) -> str:
     """Where a run was trained: "NVIDIA H100 up to iteration 3,724, then AMD EPYC, 2 threads"."""
     ends: list[tuple[str, int]] = []
     for session in run.sessions:
-        device, last = _device(session), int(session.get("last_iteration") or run.iteration)
+        device, last = _device(session), session.get("last_iteration")
+        last = run.iteration if last is None else int(last)
+        if last == session.get("first_iteration") and last < run.iteration:
+            continue  # it was gone before it had trained anything that lasted
         if ends and ends[-1][0] == device:
             ends.pop()
         ends.append((device, last))

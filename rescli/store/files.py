@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import stat
 from pathlib import Path
 from types import TracebackType
@@ -15,6 +16,9 @@ DAMAGED = ".damaged"
 LOCK = ".lock"
 OWNER = ".owner"
 NEW = ".new"
+_COMPANION = re.compile(
+    r"(?P<store>.+?)(\.prev|\.damaged|\.lock|\.owner|(\.prev|\.damaged)?\.[0-9a-f]{8}\.new)", re.DOTALL
+)
 
 
 def real(path: Path | str) -> Path:
@@ -25,6 +29,12 @@ def real(path: Path | str) -> Path:
 def beside(path: Path, suffix: str) -> Path:
     """The companion of a store, for example `run.h5.prev`."""
     return path.with_name(path.name + suffix)
+
+
+def store_of(name: str) -> str | None:
+    """The store that a file of this name is a companion of; None where it is none."""
+    found = _COMPANION.fullmatch(name)
+    return found["store"] if found else None
 
 
 def previous_of(path: Path) -> Path:

@@ -43,12 +43,15 @@ def progress(summary: Mapping[str, Any]) -> str:
 
 
 def list_runs(directory: Path | str) -> list[Listed]:
-    """All `*.h5` files below `directory` (or that one file), sorted by path. Raises `StoreError` if it cannot be read."""
+    """All `*.h5` files below `directory` (or that one file), sorted by path, and the folders that may not be entered.
+
+    Raises `StoreError` if `directory` itself cannot be read.
+    """
     return [look(path) for path in sorted(_stores(Path(directory)))]
 
 
 def _stores(directory: Path) -> Iterator[Path]:
-    """The files with a store's name; companions (`run.h5.prev` and so on) end otherwise."""
+    """The files with a store's name (companions, `run.h5.prev` and so on, end otherwise), and what cannot be looked into."""
     try:
         if directory.is_file():
             yield directory
@@ -58,8 +61,10 @@ def _stores(directory: Path) -> Iterator[Path]:
         raise StoreError(
             f"{directory}: cannot be listed: {error.strerror}", "Give the folder that holds the runs."
         ) from error
-    for folder, _, names in os.walk(directory):
+    closed: list[OSError] = []
+    for folder, _, names in os.walk(directory, onerror=closed.append):
         yield from (Path(folder, name) for name in names if name.endswith(".h5"))
+    yield from (Path(error.filename) for error in closed if not isinstance(error, FileNotFoundError))
 
 
 def look(path: Path) -> Listed:

@@ -12,6 +12,7 @@ from rescli.errors import StoreError
 from rescli.store.decode import decode, text_of
 from rescli.store.files import exists, previous_of
 from rescli.store.header import Header, check_digest, read_store, with_offer
+from rescli.store.listing import look
 from rescli.store.problems import DamagedStore, check_kind
 from rescli.store.record import STATUSES, RunRecord
 
@@ -54,6 +55,18 @@ def read_run(path: Path | str, *, tensors: bool = True) -> RunRecord:
         return _record(path, header, tree)
     except DamagedStore as error:
         raise with_offer(error, path) from error
+
+
+def read_standing(path: Path | str) -> tuple[RunRecord, str]:
+    """The record without tensors, and how the run stands, as in `listing.look`. Raises as `read_run` does."""
+    record = read_run(path, tensors=False)
+    if record.status != "running":
+        return record, record.status
+    status = look(Path(path)).status
+    if status in STATUSES and status != "running":  # it ended between the two looks: its last numbers are newer, too
+        record = read_run(path, tensors=False)
+        status = record.status
+    return record, status
 
 
 def verify(path: Path | str) -> Verification:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,9 @@ from rescli.analysis.run import read
 from rescli.analysis.table import Footnotes, mean_std
 from rescli.analysis.table6 import table6
 from rescli.errors import StoreError
+from rescli.store.reader import read_run
+from rescli.store.record import RunRecord
+from rescli.store.writer import write_run
 from tests.analysis.runs import a_run
 from tests.data.packs import folder, packed
 from tests.store.samples import damage, saved
@@ -292,3 +296,36 @@ def test_table_6_is_reproduced_within_half_a_point_or_it_is_not(tmp_path: Path) 
     )
     a_run(tmp_path / "r56.h5", depth=56, error=7.48)
     assert close()[0] == "mixed"
+
+
+def test_another_generation_of_a_run_is_no_second_seed(tmp_path: Path) -> None:
+    """Nor is it in what a shell makes of `runs/*`; by itself it may be looked at."""
+    run = a_run(tmp_path / "r.h5")
+    previous, lock = tmp_path / "r.h5.prev", tmp_path / "r.h5.lock"
+    previous.write_bytes(run.read_bytes())
+    lock.touch()
+    assert [one.path for one in collect([f"{tmp_path}/r*"], strict=True).runs] == [run]
+    found = collect([run, lock, previous])
+    assert [one.path for one in found.runs] == [run]
+    assert {one.path: one.why for one in found.skipped} == dict.fromkeys(
+        (lock, previous), f"belongs to {run} and is no other run"
+    )
+    assert [one.path for one in collect([previous]).runs] == [previous]
+
+
+def test_a_run_that_ends_while_it_is_read_has_its_last_numbers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = a_run(tmp_path / "r.h5", error=50.0, done=32_000)
+    write_run(path, replace(read_run(path), status="running"))
+    reads: list[str] = []
+
+    def slow(path: Path, *, tensors: bool = True) -> RunRecord:
+        record = read_run(path, tensors=tensors)
+        if not reads:
+            a_run(path, error=9.0)
+        reads.append(record.status)
+        return record
+
+    monkeypatch.setattr("rescli.store.reader.read_run", slow)
+    run = read(path)
+    assert (run.status, run.iteration, run.error) == ("finished", 64_000, 9.0)
+    assert reads == ["running", "finished"]

@@ -12,6 +12,7 @@ import pytest
 
 from rescli.store.header import HEADER_BYTES
 from rescli.store.writer import write_run
+from tests.analysis.runs import a_run
 from tests.cli.conftest import Rescli, Result
 from tests.cli.processes import stored_iteration
 from tests.store.samples import damage, sample
@@ -150,3 +151,17 @@ def test_a_summary_that_another_program_wrote(summary: dict[str, object], tmp_pa
 def test_a_folder_is_no_file_of_weights(line: tuple[str, ...], tmp_path: Path, rescli: Rescli) -> None:
     done = rescli(*line, tmp_path)
     assert (done.code, f"{tmp_path}: is a folder" in done.err) == (3, True)
+
+
+def test_a_name_that_no_file_can_have_is_no_bug(finished: Path, tmp_path: Path, rescli: Rescli) -> None:
+    """Python's own question whether something is a folder raises an error of it, as of a folder that may not be entered."""
+    for command in (("runs", "export", finished, "--out"), ("reproduce", "summarize"), ("analyze", "table6")):
+        ended = rescli(*command, tmp_path / f"{'a' * 300}.csv")
+        assert ended.code == 4
+        assert "File name too long" in ended.err
+        assert "bug" not in ended.err
+
+
+def test_iterations_are_shown_with_all_their_digits(tmp_path: Path, rescli: Rescli) -> None:
+    path = a_run(tmp_path / "r.h5", done=1_234_567, iterations=1_800_000, log_every=1_234_567, eval_every=1_234_567)
+    assert "iteration  1,234,567" in " ".join(rescli("runs", "show", path).out.split(" ")).replace("   ", "  ")

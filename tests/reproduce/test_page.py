@@ -10,9 +10,10 @@ from pathlib import Path
 import pytest
 
 from rescli.analysis.collect import collect
+from rescli.analysis.run import read as read_one
 from rescli.reproduce.chapters import chapters
 from rescli.reproduce.measuring import Layers
-from rescli.reproduce.page import page
+from rescli.reproduce.page import devices, page
 from rescli.reproduce.summaries import as_csv, read, summarize
 from rescli.store.reader import read_run
 from rescli.store.writer import write_run
@@ -134,3 +135,14 @@ def test_the_published_table_and_figures_are_those_of_the_summaries() -> None:
         if one.plot is not None
     }
     assert {path.name for path in (ROOT / "docs" / "reproduction").glob("*.svg")} == figures
+
+
+def test_a_session_that_left_nothing_trained_nothing(tmp_path: Path) -> None:
+    """The first checkpoint is that of iteration 0: a process killed after it has one."""
+    path = a_run(tmp_path / "r.h5")
+    sessions = [
+        {"device": "NVIDIA H100", "backend": "cuda", "first_iteration": 0, "last_iteration": 0},
+        {"device": "AMD EPYC", "backend": "cpu", "threads": 2, "first_iteration": 0, "last_iteration": 64000},
+    ]
+    write_run(path, replace(read_run(path), sessions=sessions))
+    assert devices(read_one(path)) == "AMD EPYC, 2 threads"

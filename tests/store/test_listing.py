@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -82,3 +84,26 @@ def test_a_stopped_run_that_has_a_process_again_is_running(tmp_path: Path) -> No
 def test_a_name_that_no_file_can_have(tmp_path: Path) -> None:
     with pytest.raises(StoreError, match="cannot be listed"):
         list_runs(tmp_path / ("x" * 300))
+
+
+def test_a_folder_that_may_not_be_entered_is_in_the_list(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    locked = tmp_path / "locked"
+    locked.mkdir()
+    write_run(tmp_path / "a.h5", sample())
+
+    def refusing(call: Any) -> Any:
+        def refused(path: Any, *arguments: Any) -> Any:
+            if Path(path) == locked:
+                raise PermissionError(13, "Permission denied", str(path))
+            return call(path, *arguments)
+
+        return refused
+
+    for name in ("scandir", "open"):
+        monkeypatch.setattr(os, name, refusing(getattr(os, name)))
+
+    assert [(one.path.name, one.status) for one in list_runs(tmp_path)] == [
+        ("a.h5", "killed"),
+        ("locked", "unreadable"),
+    ]
+    assert "not permitted" in list_runs(tmp_path)[1].error
