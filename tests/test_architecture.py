@@ -11,7 +11,7 @@ import pytest
 import rescli
 
 ROOT = Path(rescli.__file__).parent
-EVERYBODYS = {"errors", "words"}
+EVERYBODYS = {"errors", "program", "words"}
 ALLOWED = {
     "__main__": {"cli"},
     "cli": {"commands", "console"},

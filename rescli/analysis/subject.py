@@ -22,7 +22,7 @@ from rescli.engine.networks import fresh, inputs_of, open_network
 from rescli.engine.prepare import precision_of, start_job
 from rescli.errors import DataError, UsageError
 from rescli.models.build import Network
-from rescli.models.names import network
+from rescli.models.names import is_name, network
 from rescli.models.norm import use_batch_statistics
 from rescli.models.spec import NetworkSpec, Spec
 from rescli.models.weights.bundle import Bundle, Preprocessing
@@ -114,7 +114,7 @@ def open_subject(what: str, wishes: Wishes) -> Subject:
     Raises `UsageError` for what is neither, and as `open_network` and `load` do.
     """
     path = Path(what)
-    if path.exists() or path.suffix or path.parent != Path():
+    if path.exists() or (path.suffix and not is_name(what)) or path.parent != Path():
         if wishes.seed is not None:
             raise UsageError(f"{what} holds weights, so --seed has no effect", "Leave it out.")
         bundle = open_network(
@@ -165,7 +165,7 @@ def _resident(what: str, path: Path | None, bundle: Bundle, name: str, wishes: W
         raise UsageError(
             f"{what} has {spec.classes} classes and inputs of {spec.input_size} pixels; {name} has "
             f"{len(dataset.classes)} and {info(name).image_size}",
-            f"Name another data set: --data {' | '.join(DATASETS)}.",
+            f"Name another data set: --dataset {' | '.join(DATASETS)}.",
         )
     splits = split_dataset(dataset, bundle.origin.get("recipe", {}).get("validation", 0))
     images = {"train": splits.train, "val": splits.validation, "test": splits.test}[wishes.split]

@@ -19,6 +19,7 @@ from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
 from torch.distributed.run import parse_args, run
 
 from rescli.errors import REASONS
+from rescli.program import PROGRAM, surroundings
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,11 +40,12 @@ def launch(devices: int, arguments: Sequence[str], *, threads: int | None = None
     # The launcher's own log repeats in many lines what a process says in two.
     logging.getLogger("torch.distributed").setLevel(logging.CRITICAL)
     os.environ.setdefault("OMP_NUM_THREADS", str(threads or max(1, len(os.sched_getaffinity(0)) // devices)))
+    os.environ.update(surroundings())
     with TemporaryDirectory(prefix="rescli-") as reasons:
         os.environ[REASONS] = reasons
         try:
             with _passing_on(signal.SIGUSR1):
-                run(parse_args(["--standalone", f"--nproc-per-node={devices}", "-m", "rescli", *arguments]))  # type: ignore[no-untyped-call]
+                run(parse_args(["--standalone", f"--nproc-per-node={devices}", *PROGRAM[1:], *arguments]))  # type: ignore[no-untyped-call]
         except SignalException as error:
             return Ending(signal=int(error.sigval))
         except ChildFailedError as error:

@@ -52,7 +52,7 @@ def network(
     Upper case, `-` and `_` do not matter: `ResNet-50`, `cifar10_resnet56`, `resnet34-b`, `resnet50-v1.5`. Raises `UsageError`
     with suggestions for an unknown name, and for an option that has no effect on this network.
     """
-    found = _NAME.fullmatch(re.sub(r"[\s_/]+", "-", name.strip().lower()))
+    found = _parts(name)
     if found is None:
         raise _unknown(name)
     family, depth = found["family"], int(found["depth"])
@@ -89,6 +89,15 @@ def network(
         raise _no_such_depth(name, family, depth, imagenet_only=data == "imagenet")
     _no_effect(name, "is a CIFAR net: no bottlenecks and no pooling", options, {"stride_in", "pool", "stem_bias"})
     return cifar_spec(depth, shortcut=None if plain else shortcut or "A", padding=padding, **shape)
+
+
+def is_name(text: str) -> bool:
+    """Whether `text` is built like the name of a network, `resnet50-v1.5`, whether or not there is one of that depth."""
+    return _parts(text) is not None
+
+
+def _parts(name: str) -> re.Match[str] | None:
+    return _NAME.fullmatch(re.sub(r"[\s_/]+", "-", name.strip().lower()))
 
 
 def _imagenet(name: str, depth: int, plain: bool, options: dict[str, Any], shape: dict[str, Any]) -> NetworkSpec:

@@ -6,19 +6,18 @@ import os
 import shlex
 import signal
 import subprocess
-import sys
 import time
 from collections import deque
 from contextlib import suppress
 from dataclasses import dataclass
 
 from rescli.errors import StoreError
+from rescli.program import PROGRAM, surroundings
 from rescli.reproduce.places import Place
 from rescli.reproduce.plan import Planned
 from rescli.store.lock import IN_USE
 from rescli.store.problems import way_out, why
 
-PROGRAM = (sys.executable, "-m", "rescli")
 SAID = 2000
 """Bytes at the end of a log in which a process's last words are looked for."""
 
@@ -71,7 +70,7 @@ def begin(run: Planned, place: Place, *, new: bool) -> Child:
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
-                env={**os.environ, **place.variables},
+                env={**os.environ, **surroundings(), **place.variables},
                 start_new_session=True,
             )
     except OSError as error:

@@ -285,3 +285,11 @@ def test_a_layer_without_a_gradient_is_found(tmp_path: Path) -> None:
 def test_the_bundle_of_a_run_knows_its_recipe(tmp_path: Path) -> None:
     bundle: Bundle = open_network(Path(a_net(tmp_path / "run.h5")))
     assert bundle.origin["recipe"]["dataset"] == "synthetic"
+
+
+def test_a_network_may_have_a_dot_in_its_name(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="needs images"):
+        responses("resnet50-v1.5", SOME)
+    with pytest.raises(UsageError, match="100 classes") as refused:
+        responses("cifar100-resnet20", replace(SOME, dataset="synthetic"))
+    assert "--dataset" in refused.value.hint

@@ -155,3 +155,9 @@ def test_the_same_net_of_two_elements_is_one_run() -> None:
     often = Element(name="a", title="", where="", nets=(Net(depth=8, runs=2),))
     once = Element(name="b", title="", where="", nets=(Net(depth=8),))
     assert [one.seed for one in plan([once, often], Settings(), FOLDER)] == [0, 1]
+
+
+def test_a_folder_called_like_an_element_stays_in_the_command(rescli: Rescli) -> None:
+    for words in (("--out", "table2"), ("--out=table2",)):
+        shown = rescli("reproduce", "fig1", "table2", "--print", *words)
+        assert f"this draws: rescli reproduce fig1 {' '.join(words)}" in shown.err

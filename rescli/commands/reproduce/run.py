@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 import sys
 from collections.abc import Collection
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -117,17 +118,20 @@ def run(
         _carry_out(order, json=json)
 
 
+_PLACES = ("--out", "--data")
+"""Options whose values people choose: a folder may be called like an element."""
+
+
 def _command(without: Collection[str] = ()) -> str:
     """What was typed, less these elements and what made it print or write a script: it draws, and trains what is left."""
-    words = sys.argv[1:]
     kept = []
-    for number, word in enumerate(words):
-        value_of_slurm = number > 0 and words[number - 1] == "--slurm"
-        if (
-            word not in ("--print", "--slurm", "--json", *without)
-            and not word.startswith("--slurm=")
-            and not value_of_slurm
-        ):
+    words = iter(sys.argv[1:])
+    for word in words:
+        if word == "--slurm":
+            next(words, None)  # its file
+        elif word in _PLACES:
+            kept += [word, *islice(words, 1)]
+        elif word not in ("--print", "--json", *without) and not word.startswith("--slurm="):
             kept.append(word)
     return shlex.join(["rescli", *kept])
 

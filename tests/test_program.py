@@ -1,0 +1,33 @@
+"""A process that rescli starts finds what rescli itself found."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from rescli.program import surroundings
+
+BEGIN = """
+import os, subprocess, sys
+sys.path[0] = "/where/scripts/are"
+from rescli.program import PROGRAM, surroundings
+sys.exit(subprocess.run([*PROGRAM, "--version"], env={**os.environ, **surroundings()}).returncode)
+"""
+
+
+@pytest.mark.skipif(sys.version_info < (3, 11), reason="nothing tells an older Python to look elsewhere")
+def test_modules_in_the_current_folder_are_the_users_own(tmp_path: Path) -> None:
+    (tmp_path / "typer.py").write_text("raise SystemExit('this is mine')\n")
+    ended = subprocess.run([sys.executable, "-c", BEGIN], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert (ended.returncode, ended.stdout[:6], ended.stderr) == (0, "rescli", "")
+
+
+def test_who_was_found_in_the_current_folder_is_found_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`python -m rescli` in a checkout that is not installed."""
+    monkeypatch.chdir(tmp_path)
+    for first, named in (("", {}), (str(tmp_path), {}), ("/usr/bin", {"PYTHONSAFEPATH": "1"})):
+        monkeypatch.setattr(sys, "path", [first, *sys.path[1:]])
+        assert surroundings() == named
