@@ -3,24 +3,29 @@
 from __future__ import annotations
 
 import signal
+import time
 from types import FrameType, TracebackType
 from typing import Any
 
 from rescli.errors import Interrupted, RescliError, StoppedEarly
 
+ECHO = 0.1
+"""Seconds. Nobody presses Ctrl-C twice so fast."""
+
 
 class StopSignals:
     """While entered, SIGTERM, SIGUSR1, SIGHUP and Ctrl-C ask for a stop; a second Ctrl-C raises KeyboardInterrupt at once.
 
-    Batch systems send SIGTERM or SIGUSR1 shortly before a job's time is up, a lost connection sends SIGHUP. A signal that is
-    ignored, as `nohup` has it, stays ignored.
+    Programs that start others, `timeout` in the foreground among them, pass on a Ctrl-C that has reached those already: one
+    that comes within `ECHO` seconds is the same. Batch systems send SIGTERM or SIGUSR1 shortly before a job's time is up, a
+    lost connection sends SIGHUP. A signal that is ignored, as `nohup` has it, stays ignored.
     """
 
     def __init__(self) -> None:
         self.received: signal.Signals | None = None
         self.count = 0
         """How many have come: who has processes of its own passes each one on."""
-        self._interrupted = False
+        self._interrupted: float | None = None
         self._before: dict[signal.Signals, Any] = {}
 
     def __enter__(self) -> StopSignals:
@@ -36,10 +41,13 @@ class StopSignals:
             signal.signal(number, handler)
 
     def _note(self, number: int, _frame: FrameType | None) -> None:
+        if number == signal.SIGINT:
+            before, self._interrupted = self._interrupted, time.monotonic()
+            if before is not None and self._interrupted - before < ECHO:
+                return
+            if before is not None:
+                raise KeyboardInterrupt
         self.count += 1
-        if number == signal.SIGINT and self._interrupted:
-            raise KeyboardInterrupt
-        self._interrupted = self._interrupted or number == signal.SIGINT
         self.received = self.received or signal.Signals(number)
 
     def before(self, what: str) -> RescliError:

@@ -21,6 +21,7 @@ from rescli.engine.fit import Diverged
 from rescli.engine.observer import Silent
 from rescli.engine.request import Request
 from rescli.engine.resume import resumed
+from rescli.engine.stopping import StopSignals
 from rescli.engine.train import train
 from rescli.errors import BackendError, DataError, Interrupted, StoppedEarly, StoreError, UsageError
 from rescli.recipes.cifar import CifarRecipe
@@ -379,7 +380,9 @@ def test_a_backend_that_fails_is_blamed(trained: Train, monkeypatch: pytest.Monk
         trained(small())
 
 
-def test_ctrl_c_twice_leaves_at_once_whatever_came_between(trained: Train) -> None:
+def test_ctrl_c_twice_leaves_at_once_whatever_came_between(trained: Train, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("rescli.engine.stopping.ECHO", 0.0)
+
     class Impatient(Silent):
         def step(self, iteration: int) -> None:
             for number in (signal.SIGINT, signal.SIGTERM, signal.SIGINT):
@@ -387,3 +390,14 @@ def test_ctrl_c_twice_leaves_at_once_whatever_came_between(trained: Train) -> No
 
     with pytest.raises(KeyboardInterrupt):
         trained(small(), observer=Impatient())
+
+
+def test_a_ctrl_c_that_comes_twice_at_once_is_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`timeout --foreground` passes on the one that has come from the terminal, too."""
+    with StopSignals() as stop:
+        for _ in range(3):
+            os.kill(os.getpid(), signal.SIGINT)
+        assert (stop.received, stop.count) == (signal.SIGINT, 1)
+        monkeypatch.setattr("rescli.engine.stopping.ECHO", 0.0)
+        with pytest.raises(KeyboardInterrupt):
+            os.kill(os.getpid(), signal.SIGINT)
