@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, ClassVar
@@ -209,12 +210,26 @@ class CudaWorker(TorchWorker):
 def _set_arithmetic(job: Job) -> None:
     """Switches of PyTorch's that are global to a process: which algorithms and which arithmetic it may choose."""
     tf32 = "tf32" if job.precision == "tf32" else "ieee"
-    # Also those that nothing here uses: PyTorch's older switch, which other code may read, refuses to answer for a mixture.
-    parts: list[Any] = [torch.backends.cudnn.conv, torch.backends.cudnn.rnn, torch.backends.cuda.matmul]  # type: ignore[attr-defined]
-    for part in parts:
-        part.fp32_precision = tf32
+    convolve_in(tf32)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        torch.set_float32_matmul_precision("high" if tf32 == "tf32" else "highest")
+    torch.backends.cuda.matmul.fp32_precision = tf32
     torch.backends.cudnn.benchmark = not job.deterministic
     torch.backends.cudnn.deterministic = job.deterministic
     torch.use_deterministic_algorithms(job.deterministic)
     # On the stream that is current, it would fill images while nvJPEG, on a stream of its own, decodes into them.
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
+
+
+def convolve_in(precision: str) -> None:
+    """How cuDNN computes with fp32, "tf32" or "ieee".
+
+    By PyTorch's newer switches and by its older one, which its compiler reads, too: it refuses to answer where they differ.
+    """
+    parts: list[Any] = [torch.backends.cudnn.conv, torch.backends.cudnn.rnn]  # type: ignore[attr-defined]
+    for part in parts:
+        part.fp32_precision = precision
+    with warnings.catch_warnings():  # of the versions without the older one
+        warnings.simplefilter("ignore")
+        torch.backends.cudnn.allow_tf32 = precision == "tf32"

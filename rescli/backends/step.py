@@ -103,6 +103,18 @@ class TrainingStep:
             put(self.statistics, before)
 
     @torch.no_grad()
+    def rehearse_pass(self, images: int) -> None:
+        """The first of `pass_through`'s passes, with nothing kept."""
+        before = [one.clone() for one in self.statistics]
+        self._row.zero_()
+        x, _ = self._batch(*cut(0, images, self._parts)[0])
+        try:
+            with self.flat.in_place():
+                self.network(x)
+        finally:
+            put(self.statistics, before)
+
+    @torch.no_grad()
     def pass_through(self, images: int, average: TrueAverage) -> None:
         """Forward passes in training mode of the plan's first rows, for what BN sees in them."""
         self._row.zero_()

@@ -52,6 +52,7 @@ class TorchWorker:
             if compiled:
                 compile_blocks(self.network)
                 self._rehearse = Rehearsal(self.network, self.step.rehearse)
+                self._rehearse_pass = Rehearsal(self.network, self.step.rehearse_pass)
 
     def begin_epoch(self, plan: Sequence[Tensor]) -> None:
         """Take a plan to the device."""
@@ -111,6 +112,8 @@ class TorchWorker:
                 found.undo()
                 return False
             self.step.follow(self._sent(plan))
+            if self.compiled:
+                self._rehearse_pass(len(plan[0]))
             self.step.pass_through(len(plan[0]), found)
         found.settle(self.team)
         return True

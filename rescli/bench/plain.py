@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 from torchvision import transforms
 
+from rescli.backends.cuda import convolve_in
 from rescli.data.dataset import Images
 from rescli.errors import UsageError
 from rescli.models.build import build
@@ -45,16 +46,12 @@ def usual_arithmetic(device: str) -> Iterator[None]:
     if device != "cuda":
         yield
         return
-    # Both, for PyTorch's older switch, which other code may read, refuses to answer for a mixture.
-    parts: list[Any] = [torch.backends.cudnn.conv, torch.backends.cudnn.rnn]  # type: ignore[attr-defined]
-    before = [part.fp32_precision for part in parts]
+    before = torch.backends.cudnn.conv.fp32_precision  # type: ignore[attr-defined]
+    convolve_in("tf32")
     try:
-        for part in parts:
-            part.fp32_precision = "tf32"
         yield
     finally:
-        for part, precision in zip(parts, before, strict=True):
-            part.fp32_precision = precision
+        convolve_in(before)
 
 
 class PlainLoop:

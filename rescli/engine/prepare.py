@@ -18,9 +18,11 @@ from rescli.engine.request import Request
 from rescli.engine.source import Resident, Source
 from rescli.engine.stopping import StopSignals
 from rescli.engine.streamed import Streamed
+from rescli.engine.suitable import STRIDE
 from rescli.errors import BackendError, RescliError, UsageError, out_of_memory
 from rescli.models.build import build
-from rescli.models.spec import Spec
+from rescli.models.operators import VGG_MAP
+from rescli.models.spec import Spec, VggSpec
 from rescli.profiling.cost import cost
 from rescli.recipes.cifar import CifarRecipe
 from rescli.recipes.imagenet import ImageNetRecipe
@@ -61,6 +63,7 @@ def prepare(
     backend = choose(request.backend)
     recipe = settle(request, backend)
     check_parts(recipe, backend, team, request.parts)
+    check_deterministic(recipe, request, backend)
     source = source_of(recipe, request, backend, team, observer or Silent(), stop or StopSignals(), quick=quick)
     return Prepared(recipe=recipe, spec=recipe.spec(classes=source.classes), source=source, backend=backend, team=team)
 
@@ -108,6 +111,19 @@ def check_parts(recipe: Recipe, backend: Backend, team: Team, accumulate: int = 
             f"{_sharing(team.size, accumulate)} cannot share batches of {recipe.batch_size} images "
             f"with BN over {recipe.bn_images}",
             "Each needs a whole number of BN's groups of images: fewer of them, or a smaller --bn-images.",
+        )
+
+
+def check_deterministic(recipe: Recipe, request: Request, backend: Backend) -> None:
+    """Raises `UsageError` for VGG on CUDA at a size whose last map is averaged to 7x7: PyTorch has no such gradient there."""
+    if not (request.deterministic and backend.name == "cuda" and isinstance(recipe, ImageNetRecipe)):
+        return
+    spec = recipe.spec(classes=2)
+    if isinstance(spec, VggSpec) and recipe.size // STRIDE != VGG_MAP:
+        raise UsageError(
+            f"at {recipe.size} pixels the last map of {spec.name} is averaged to {VGG_MAP}x{VGG_MAP}, "
+            "of which PyTorch computes no gradient on CUDA that is the same every time",
+            f"Leave out --deterministic, or train at {VGG_MAP * STRIDE} pixels.",
         )
 
 

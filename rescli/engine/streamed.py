@@ -27,7 +27,7 @@ from rescli.engine.request import Request
 from rescli.engine.source import Supply
 from rescli.engine.stopping import StopSignals
 from rescli.engine.streaming import Stream
-from rescli.engine.suitable import check_classes, check_last_batch, tested_images
+from rescli.engine.suitable import check_batches, check_classes, tested_images
 from rescli.errors import DataError, UsageError
 from rescli.recipes.imagenet import SHORTER, ImageNetRecipe, in_proportion
 from rescli.store.record import RunRecord
@@ -139,7 +139,7 @@ class Streamed:
 
     def _check(self) -> None:
         check_classes(self._train, self._tested)
-        check_last_batch(len(self._train), self._recipe, self._team, self._parts)
+        check_batches(len(self._train), self._recipe, self._team, self._parts)
 
     def _damaged(self, images: Photographs, split: str) -> tuple[str, ...]:
         """What cannot be decoded, as SPLIT/NAME: of several processes each decodes its share."""

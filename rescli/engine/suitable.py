@@ -42,21 +42,28 @@ def check_classes(train: Photographs, tested: Photographs) -> None:
     )
 
 
-def check_last_batch(images: int, recipe: ImageNetRecipe, team: Team, parts: int) -> None:
-    """Whether an epoch's short last batch can be shared, and BN computed over every part of it. Raises `UsageError`.
+def check_batches(images: int, recipe: ImageNetRecipe, team: Team, parts: int) -> None:
+    """Whether an epoch's batches, the short last one too, can be shared, and BN computed over every part of them.
 
-    Where the last map is a single pixel, BN needs two images.
+    Where the last map is a single pixel, BN needs two images. Raises `UsageError`.
     """
     last = images % recipe.batch_size or recipe.batch_size
-    shares = [Team(rank, team.size).share(last)[1] for rank in range(team.size)]
+    _check(last, f"the last batch of an epoch has {last} of {images:,} images", recipe, team, parts)
+    if images >= recipe.batch_size:
+        _check(recipe.batch_size, f"a batch has {recipe.batch_size} images", recipe, team, parts)
+
+
+def _check(count: int, said: str, recipe: ImageNetRecipe, team: Team, parts: int) -> None:
+    shares = [Team(rank, team.size).share(count)[1] for rank in range(team.size)]
+    if not min(shares):
+        raise UsageError(f"{said}: of {team.size} processes one would have none", "Choose another --batch-size.")
     groups = max(1, recipe.bn_groups // team.size)
-    cut = [part for share in shares if share for part in _chunks(share, parts)]
-    seen = [some for part in cut for some in _chunks(part, max(1, groups // parts))]
-    smallest = min(seen) if min(shares) else 0
+    cut = [part for share in shares for part in _chunks(share, parts)]
+    smallest = min(some for part in cut for some in _chunks(part, max(1, groups // parts)))
     least = 2 if recipe.bn_images is not None and recipe.size <= STRIDE else 1
     if smallest < least:
         raise UsageError(
-            f"the last batch of an epoch has {last} of {images:,} images: BN would see {smallest} of them at a time"
+            f"{said}: BN would see {smallest} of them at a time"
             + (f" in {team.size} processes with {parts} parts each" if team.size * parts > 1 else ""),
             "Choose another --batch-size.",
         )

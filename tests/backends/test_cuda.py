@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any, ClassVar
@@ -230,3 +232,22 @@ class TestOnAGpu:
         for name, value in alone.state().model.items():
             assert np.array_equal(first.state().model[name], value), name
             assert np.array_equal(second.state().model[name], value), name
+
+
+def test_older_switches_of_arithmetic_answer_too() -> None:
+    """PyTorch's compiler reads some of them. In a process of its own: they are the whole process's."""
+    said = """
+import warnings
+from types import SimpleNamespace
+import torch
+from rescli.backends.cuda import _set_arithmetic
+warnings.simplefilter("error")
+for precision in ("fp32", "tf32", "bf16", "tf32", "fp32"):
+    _set_arithmetic(SimpleNamespace(precision=precision, deterministic=False))
+    warnings.simplefilter("ignore")
+    print(torch.backends.cudnn.allow_tf32, torch.backends.cuda.matmul.allow_tf32, torch.get_float32_matmul_precision())
+    warnings.simplefilter("error")
+"""
+    shown = subprocess.run([sys.executable, "-c", said], capture_output=True, text=True, check=True).stdout.splitlines()
+    off, on = "False False highest", "True True high"
+    assert shown == [off, on, off, on, off]

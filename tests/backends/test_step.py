@@ -114,14 +114,17 @@ def test_a_hundred_compiled_steps_are_the_eager_ones(images: Any, rate: float, t
     assert theirs.loss == pytest.approx(ours.loss, rel=10 * tolerance)
 
 
+def broken(network: nn.Module) -> None:
+    """As `compile_blocks` on a machine without a compiler."""
+
+    def fail(*_: Any) -> None:
+        raise RuntimeError("no compiler here")
+
+    for module in network.modules():
+        module._compiled_call_impl = fail
+
+
 def test_what_cannot_be_compiled_runs_as_it_is_written(images: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    def broken(network: nn.Module) -> None:
-        def fail(*_: Any) -> None:
-            raise RuntimeError("no compiler here")
-
-        for module in network.modules():
-            module._compiled_call_impl = fail
-
     monkeypatch.setattr("rescli.backends.worker.compile_blocks", broken)
     worker, plainly = CpuBackend().start(job(images, compile=True)), CpuBackend().start(job(images))
     with pytest.warns(BackendWarning, match="cannot be compiled here, it runs as it is written.*no compiler here"):
@@ -309,3 +312,15 @@ def test_a_second_evaluation_sees_the_new_weights(images: Any) -> None:
         expected = float(F.cross_entropy(work.network(x), y, reduction="sum"))
     assert losses[0] != losses[1]
     assert losses[1] == pytest.approx(expected, rel=1e-5)
+
+
+def test_statistics_are_averaged_where_nothing_can_be_compiled(images: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A run that was stopped between its last iteration and these begins with them."""
+    monkeypatch.setattr("rescli.backends.worker.compile_blocks", broken)
+    worker, plainly = CpuBackend().start(job(images, compile=True)), CpuBackend().start(job(images))
+    plan = tuple(rows[:32] for rows in worker.feeds["train"].plan_tensors(Order(96, 0).epoch(0)))  # type: ignore[operator]
+    with pytest.warns(BackendWarning, match="cannot be compiled here"):
+        worker.average_statistics([plan])
+    plainly.average_statistics([plan])
+
+    assert all(np.array_equal(value, worker.state().model[name]) for name, value in plainly.state().model.items())

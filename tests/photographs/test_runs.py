@@ -6,7 +6,9 @@ import os
 import signal
 from collections.abc import Iterator
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -17,6 +19,7 @@ from torchvision.transforms import CenterCrop, Compose, PILToTensor, Resize
 
 from benchmarks.kills import same
 from rescli.backends.base import Tally
+from rescli.backends.cpu import CpuBackend
 from rescli.backends.team import Team
 from rescli.backends.worker import TorchWorker
 from rescli.data.listing import list_images
@@ -24,11 +27,11 @@ from rescli.data.order import Order
 from rescli.data.stream import training_batches
 from rescli.engine.fit import fit
 from rescli.engine.observer import Silent
-from rescli.engine.prepare import describe, prepare
+from rescli.engine.prepare import check_deterministic, describe, prepare
 from rescli.engine.request import Request
 from rescli.engine.stopping import StopSignals
 from rescli.engine.streaming import augmentation
-from rescli.engine.suitable import check_last_batch
+from rescli.engine.suitable import check_batches
 from rescli.engine.train import assemble, train
 from rescli.errors import Interrupted, StoppedEarly, UsageError
 from rescli.models.build import build
@@ -215,16 +218,16 @@ def test_parts_of_last_batches(images: int, batch: int, bn_images: int, size: in
     """Of 27 images in batches of 12 three are left, cut into 1, 1, 1 by BN over 3; of 28 four, 2 and 2 by BN over 6."""
     recipe = little(batch_size=batch, bn_images=bn_images, size=size).resolved()
     if fine:
-        check_last_batch(images, recipe, Team(), 1)
+        check_batches(images, recipe, Team(), 1)
     else:
         with pytest.raises(UsageError, match="BN would see 1"):
-            check_last_batch(images, recipe, Team(), 1)
+            check_batches(images, recipe, Team(), 1)
     four = little(batch_size=16, bn_images=4).resolved()  # of six images: 2, 2, 2; in two parts 3, 3, and so 2, 1, 2, 1
-    check_last_batch(22, four, Team(), 1)
+    check_batches(22, four, Team(), 1)
     with pytest.raises(UsageError, match="BN would see 1"):
-        check_last_batch(22, four, Team(), 2)
-    with pytest.raises(UsageError, match="BN would see 0"):
-        check_last_batch(25, little(batch_size=12, size=64).resolved(), Team(0, 2), 1)
+        check_batches(22, four, Team(), 2)
+    with pytest.raises(UsageError, match="of 2 processes one would have none"):
+        check_batches(25, little(batch_size=12, size=64).resolved(), Team(0, 2), 1)
 
 
 def test_metrics_count_every_image(trained: Train) -> None:
@@ -305,3 +308,27 @@ def test_on_cuda_a_deterministic_run_is_the_same_when_resumed(trained: Train) ->
     _, by_processor = trained(little(iterations=1, precise_bn=0), name="cpu.h5")
     _, by_device = trained(little(iterations=1, precise_bn=0), name="cuda.h5", **options)
     np.testing.assert_allclose(by_device.metrics["train"]["loss"], by_processor.metrics["train"]["loss"], rtol=1e-4)
+
+
+def test_every_process_has_a_part_of_every_batch() -> None:
+    """Without BN nothing else is asked of a batch's size: of 12 images two to a process leave two of eight with none."""
+    vgg = little(model="vgg16", batch_size=12, size=64, precise_bn=None).resolved()
+    check_batches(24, vgg, Team(0, 6), 1)
+    with pytest.raises(UsageError, match="a batch has 12 images: of 8 processes one would have none"):
+        check_batches(12 + 8, vgg, Team(0, 8), 1)
+
+
+@pytest.mark.parametrize(
+    ("model", "size", "fine"), [("vgg16", 128, False), ("vgg16", 224, True), ("resnet18", 128, True)]
+)
+def test_a_gradient_that_cuda_has_not(model: str, size: int, fine: bool) -> None:
+    recipe = little(model=model, size=size, precise_bn=None if model == "vgg16" else 4)
+    request = Request(recipe=recipe, path=Path("r.h5"), deterministic=True)
+    cuda: Any = SimpleNamespace(name="cuda")
+    check_deterministic(recipe, request, CpuBackend())
+    check_deterministic(recipe, replace(request, deterministic=False), cuda)
+    if fine:
+        check_deterministic(recipe, request, cuda)
+    else:
+        with pytest.raises(UsageError, match="at 128 pixels the last map of vgg16 is averaged to 7x7"):
+            check_deterministic(recipe, request, cuda)
