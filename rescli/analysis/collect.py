@@ -113,9 +113,15 @@ def files(sources: Iterable[Path | str]) -> list[Path]:
 
 
 def expand(nets: Iterable[str]) -> list[str]:
-    """Folders and patterns as the files they mean; every other word as it is. Raises `StoreError` as `files` does."""
+    """Folders and patterns as the files they mean; every other word as it is, less the companions of a named store.
+
+    Raises `StoreError` as `files` does.
+    """
     found: dict[str, None] = {}
+    nets = list(nets)
     for net in nets:
+        if store_of(net) in nets:  # as a shell has it of runs/*
+            continue
         several = Path(net).is_dir() or (has_magic(net) and not Path(net).exists())
         found.update(dict.fromkeys(str(path) for path in files([net])) if several else {net: None})
     return list(found)
@@ -128,7 +134,7 @@ def _of(source: str) -> Iterator[Path]:
     elif has_magic(source) and not os.path.exists(path):  # noqa: PTH110 - as above
         names = set(glob(source, recursive=True))  # noqa: PTH207 - the whole pattern, wherever it begins
         for name in sorted(names):
-            if store_of(name) not in names:  # a generation of a run that is there is no other run
+            if os.path.isdir(name) or store_of(name) not in names:  # noqa: PTH112 - as above; a generation of a run that is there is no other run
                 yield from _of(name)
     else:
         yield path

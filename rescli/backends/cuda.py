@@ -227,9 +227,9 @@ def convolve_in(precision: str) -> None:
 
     By PyTorch's newer switches and by its older one, which its compiler reads, too: it refuses to answer where they differ.
     """
-    parts: list[Any] = [torch.backends.cudnn.conv, torch.backends.cudnn.rnn]  # type: ignore[attr-defined]
-    for part in parts:
-        part.fp32_precision = precision
     with warnings.catch_warnings():  # of the versions without the older one
         warnings.simplefilter("ignore")
         torch.backends.cudnn.allow_tf32 = precision == "tf32"
+    parts: list[Any] = [torch.backends.cudnn.conv, torch.backends.cudnn.rnn]  # type: ignore[attr-defined]
+    for part in parts:  # last, for the older one leaves them to what is inherited
+        part.fp32_precision = precision

@@ -42,11 +42,12 @@ class StopSignals:
 
     def _note(self, number: int, _frame: FrameType | None) -> None:
         if number == signal.SIGINT:
-            before, self._interrupted = self._interrupted, time.monotonic()
-            if before is not None and self._interrupted - before < ECHO:
+            now = time.monotonic()
+            if self._interrupted is not None and now - self._interrupted < ECHO:
                 return
-            if before is not None:
+            if self._interrupted is not None:
                 raise KeyboardInterrupt
+            self._interrupted = now
         self.count += 1
         self.received = self.received or signal.Signals(number)
 

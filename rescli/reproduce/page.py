@@ -158,16 +158,20 @@ def _differences(runs: Sequence[Run]) -> list[str]:
 def devices(run: Run) -> str:
     """Where a run was trained: "NVIDIA H100 up to iteration 3,724, then AMD EPYC, 2 threads"."""
     ends: list[tuple[str, int]] = []
-    for session in run.sessions:
+    # A session begins with a checkpoint: one that was killed at once has left nothing but that.
+    lasting = [one for one in run.sessions if one.get("last_iteration") is None or _trained(one)]
+    for session in lasting or run.sessions[-1:]:
         device, last = _device(session), session.get("last_iteration")
         last = run.iteration if last is None else int(last)
-        if last == session.get("first_iteration") and last < run.iteration:
-            continue  # it was gone before it had trained anything that lasted
         if ends and ends[-1][0] == device:
             ends.pop()
         ends.append((device, last))
     parts = [f"{device} up to iteration {last:,}" for device, last in ends[:-1]]
     return ", then ".join([*parts, ends[-1][0]]) if ends else "unknown"
+
+
+def _trained(session: Mapping[str, Any]) -> bool:
+    return bool(session["last_iteration"] != session.get("first_iteration"))
 
 
 def _device(session: Mapping[str, Any]) -> str:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from rescli.engine.stopping import StopSignals
+from rescli.engine.stopping import ECHO, StopSignals
 from rescli.errors import StoreError
 from rescli.reproduce.children import Child, begin, died
 from rescli.reproduce.places import Place
@@ -83,6 +83,8 @@ class Runner:
                 self._report()
                 time.sleep(TICK)
         finally:
+            if self._children and passed_on:
+                time.sleep(ECHO)  # else they would take the second one for the first
             for child in self._children:  # only after an error, or a second Ctrl-C: they must not stay behind unseen
                 child.tell(self._stop.received or 15)
         self._settle()

@@ -88,29 +88,45 @@ def temporary(path: Path) -> Path:
 
 
 def sweep(target: Path) -> list[Path]:
-    """Remove what killed writers left beside `target`; returns the files of those that are still at work.
+    """Remove what killed writers left beside `target`; returns the files that others are, or may be, at work on.
 
     They are removed, never written to: one may be a second name of the store.
     """
-    at_work = []
-    for left in _left_behind(target):
-        descriptor = None
-        try:
-            # While this has the lock, no writer thinks that it has it: one that comes too late begins anew.
-            descriptor = os.open(left, os.O_RDWR | os.O_CLOEXEC)
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            at_work.append(left)
-        except OSError:  # it may not be opened, or the file system has no locks
-            pass
-        try:
-            if left not in at_work:
-                with suppress(FileNotFoundError):
-                    os.unlink(left)
-        finally:
-            if descriptor is not None:
-                os.close(descriptor)
-    return at_work
+    return [left for left in _left_behind(target) if not _gone(left)]
+
+
+def _gone(left: Path) -> bool:
+    """Remove what a writer left, unless it is still at work on it."""
+    try:
+        descriptor = _opened(left)
+    except FileNotFoundError:
+        return True
+    except OSError:  # somebody else's, who does not want it to be looked into
+        return False
+    try:
+        # Removed while this has the lock: a writer that comes too late for it begins anew.
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        return _unlinked(left)
+    except BlockingIOError:
+        return False
+    except OSError:  # a file system without locks
+        return _unlinked(left)
+    finally:
+        os.close(descriptor)
+
+
+def _opened(left: Path) -> int:
+    """To be locked, for which some file systems want to see it opened for writing."""
+    try:
+        return os.open(left, os.O_RDWR | os.O_CLOEXEC)
+    except PermissionError:
+        return os.open(left, os.O_RDONLY | os.O_CLOEXEC)
+
+
+def _unlinked(left: Path) -> bool:
+    with suppress(FileNotFoundError):
+        os.unlink(left)
+    return True
 
 
 def _left_behind(target: Path) -> list[Path]:

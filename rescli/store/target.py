@@ -38,17 +38,26 @@ def _is_ours(path: Path) -> bool:
 def _stream(path: Path) -> int | None:
     """The number of this process's open file that `path` is a name of: 1 of /dev/stdout; None of an ordinary path.
 
-    What a shell has redirected it to, a file perhaps, is not to be replaced: it may hold more than this (`>>`).
+    A file that a shell has redirected it to is not to be replaced: it may hold more than this (`>>`). A socket has no other
+    name. Pipes and terminals are opened anew: as they are here they may not wait for their reader.
     """
     ours = {os.path.realpath(f"/proc/{name}/fd") for name in ("self", "thread-self")}
     for _ in range(40):  # as many links as Linux follows
         if os.path.realpath(path.parent) in ours:
-            return int(path.name) if path.name.isdecimal() else None
+            return int(path.name) if path.name.isdecimal() and _kept_open(int(path.name)) else None
         try:
             path = path.parent / path.readlink()
         except OSError:  # the end of the links
             return None
     return None
+
+
+def _kept_open(number: int) -> bool:
+    try:
+        kind = os.fstat(number).st_mode
+    except (OSError, OverflowError):  # nothing is open there
+        return False
+    return stat.S_ISREG(kind) or stat.S_ISSOCK(kind)
 
 
 def put(path: Path, data: bytes | Iterable[bytes]) -> None:

@@ -246,8 +246,9 @@ for precision in ("fp32", "tf32", "bf16", "tf32", "fp32"):
     _set_arithmetic(SimpleNamespace(precision=precision, deterministic=False))
     warnings.simplefilter("ignore")
     print(torch.backends.cudnn.allow_tf32, torch.backends.cuda.matmul.allow_tf32, torch.get_float32_matmul_precision())
+    print(torch.backends.cudnn.conv.fp32_precision, torch.backends.cuda.matmul.fp32_precision)
     warnings.simplefilter("error")
 """
     shown = subprocess.run([sys.executable, "-c", said], capture_output=True, text=True, check=True).stdout.splitlines()
-    off, on = "False False highest", "True True high"
-    assert shown == [off, on, off, on, off]
+    off, on = ["False False highest", "ieee ieee"], ["True True high", "tf32 tf32"]
+    assert shown == [*off, *on, *off, *on, *off]

@@ -146,3 +146,12 @@ def test_a_session_that_left_nothing_trained_nothing(tmp_path: Path) -> None:
     ]
     write_run(path, replace(read_run(path), sessions=sessions))
     assert devices(read_one(path)) == "AMD EPYC, 2 threads"
+    write_run(
+        path,
+        replace(
+            read_run(path), sessions=[*sessions, {**sessions[0], "first_iteration": 64000, "last_iteration": 64000}]
+        ),
+    )
+    assert devices(read_one(path)) == "AMD EPYC, 2 threads"
+    write_run(path, replace(read_run(path), sessions=sessions[:1]))
+    assert devices(read_one(path)) == "NVIDIA H100"

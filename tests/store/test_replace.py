@@ -415,3 +415,29 @@ def test_a_new_file_that_is_swept_away_before_it_is_locked_is_made_again(
     os.close(module.create(new))
     assert calls == [fcntl.LOCK_EX, fcntl.LOCK_EX | fcntl.LOCK_NB, fcntl.LOCK_EX]
     assert new.exists()
+
+
+def test_what_others_are_at_work_on_stays_where_it_may_only_be_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A half-written file of another user, or one in place of a read-only file."""
+    target, new = tmp_path / "p.h5", tmp_path / "p.h5.0123abcd.new"
+    real = os.open
+
+    def refusing(flags: int) -> Callable[..., int]:
+        def refused(path: Any, how: int, *mode: Any, **more: Any) -> int:
+            if Path(path) == new and how & os.O_ACCMODE in (os.O_RDWR, flags) and not how & os.O_CREAT:
+                raise PermissionError(13, "Permission denied")
+            return real(path, how, *mode, **more)
+
+        return refused
+
+    writer = module.create(new)
+    monkeypatch.setattr(os, "open", refusing(os.O_RDWR))
+    assert module.sweep(target) == [new]
+    os.close(writer)
+    monkeypatch.setattr(os, "open", refusing(os.O_RDONLY))
+    assert module.sweep(target) == [new], "nobody knows"
+    monkeypatch.setattr(os, "open", refusing(os.O_RDWR))
+    assert module.sweep(target) == []
+    assert not new.exists()

@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -74,3 +75,28 @@ def test_what_a_shell_has_redirected_to_a_file_is_not_replaced(tmp_path: Path, n
     said += f"put(Path({(str(tmp_path / name) if name == 'link' else name.format(1))!r}), b'new\\n'); print('after')"
     subprocess.run(["/bin/sh", "-c", f'"$0" -c "$1" {how} "$2"', sys.executable, said, path], check=True)
     assert path.read_bytes() == (b"precious\n" if how == ">>" else b"") + b"before\nnew\nafter\n"
+
+
+def test_a_pipe_that_would_not_wait_is_waited_for(tmp_path: Path) -> None:
+    """Whoever started this process may have made it so."""
+    read, write = os.pipe2(os.O_NONBLOCK)
+    os.set_blocking(read, True)
+    found: list[bytes] = []
+
+    def slowly() -> None:
+        time.sleep(0.3)
+        with os.fdopen(read, "rb") as file:
+            found.append(file.read())
+
+    reader = threading.Thread(target=slowly)
+    reader.start()
+    put(Path(f"/dev/fd/{write}"), b"x" * 1_000_000)
+    os.close(write)
+    reader.join()
+    assert found == [b"x" * 1_000_000]
+
+
+@pytest.mark.parametrize("number", [999, 1 << 32])
+def test_what_is_not_open_cannot_be_written_to(number: int) -> None:
+    with pytest.raises(StoreError, match="could not be written"):
+        put(Path(f"/dev/fd/{number}"), b"text")
