@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from rescli.errors import DataError, RescliError, StoreError
-from rescli.models.names import describe, described, network
+from rescli.models.names import describe, described, network, with_named
 from rescli.models.spec import Spec
 from rescli.models.weights.bundle import NORMALIZATIONS, Bundle, Preprocessing
 from rescli.recipes.stored import recipe_of
@@ -33,7 +33,7 @@ def open_network(
     `NORMALIZATIONS`, `layout` how the tensors of a foreign file are named. Raises `DataError` and `StoreError` for files that
     cannot be read, and `RescliError` where file and wishes differ.
     """
-    stated = {key: value for key, value in (forks or {}).items() if value is not None}
+    stated = with_named(name, forks or {})
     named_as_ours = path.suffix in (".h5", ".hdf5")
     if not (path.is_file() or named_as_ours) or not is_store(path):
         from rescli.models.weights.read import read_weights

@@ -57,15 +57,11 @@ def network(
         raise _unknown(name)
     family, depth = found["family"], int(found["depth"])
     data = found["data"] or found["behind"] or ""
-    if found["option"]:
-        shortcut = _agree(name, "shortcut", shortcut, found["option"].upper())
-    if found["version"]:
-        stride_in = _agree(name, "stride_in", stride_in, "3x3" if found["version"] == "v1.5" else "1x1")
-    if data == "cifar100" and classes is None:
-        classes = 100
+    said = with_named(name, {"shortcut": shortcut, "stride_in": stride_in, "classes": classes})
+    shortcut, classes = said.get("shortcut"), said.get("classes")
     options: dict[str, Any] = {
         "shortcut": shortcut,
-        "stride_in": stride_in,
+        "stride_in": said.get("stride_in"),
         "padding": padding,
         "pool": pool,
         "stem_bias": stem_bias,
@@ -98,6 +94,25 @@ def is_name(text: str) -> bool:
 
 def _parts(name: str) -> re.Match[str] | None:
     return _NAME.fullmatch(re.sub(r"[\s_/]+", "-", name.strip().lower()))
+
+
+def with_named(name: str | None, stated: Mapping[str, Any]) -> dict[str, Any]:
+    """The options `stated`, and those that the name says: `resnet50-v1`, `resnet34-b`, `cifar100-resnet20`.
+
+    Raises `UsageError` where they differ.
+    """
+    options = {key: value for key, value in stated.items() if value is not None}
+    found = None if name is None else _parts(name)
+    if name is None or found is None:
+        return options
+    if found["option"]:
+        options["shortcut"] = _agree(name, "shortcut", options.get("shortcut"), found["option"].upper())
+    if found["version"]:
+        version = "3x3" if found["version"] == "v1.5" else "1x1"
+        options["stride_in"] = _agree(name, "stride_in", options.get("stride_in"), version)
+    if "cifar100" in (found["data"], found["behind"]):
+        options.setdefault("classes", 100)
+    return options
 
 
 def _imagenet(name: str, depth: int, plain: bool, options: dict[str, Any], shape: dict[str, Any]) -> NetworkSpec:

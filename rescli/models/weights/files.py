@@ -107,10 +107,9 @@ def _cleaned(path: Path, found: Mapping[Any, Any], metadata: Any) -> Raw:
         tensors[name] = _float32(path, name, value)
     if not tensors:
         raise DataError(f"{path}: holds no tensors")
-    for prefix in PREFIXES:
-        if all(name.startswith(prefix) for name in tensors):
-            tensors = {name.removeprefix(prefix): value for name, value in tensors.items()}
-            changed.append(f"prefix {prefix} removed")
+    while found_prefix := next((one for one in PREFIXES if all(name.startswith(one) for name in tensors)), None):
+        tensors = {name.removeprefix(found_prefix): value for name, value in tensors.items()}
+        changed.append(f"prefix {found_prefix} removed")
     kept = {name: value for name, value in tensors.items() if not name.endswith("num_batches_tracked")}
     if len(kept) < len(tensors):
         changed.append("num_batches_tracked dropped")
@@ -125,9 +124,20 @@ def _float32(path: Path, name: str, value: Any) -> Array:
     if name.endswith("num_batches_tracked"):
         return np.zeros(0, np.float32)
     if isinstance(value, torch.Tensor):
-        if value.is_sparse or value.is_quantized or value.is_complex():
+        odd = (
+            value.layout != torch.strided
+            or value.is_nested
+            or value.is_quantized
+            or value.is_complex()
+            or value.is_meta
+        )
+        # More numbers than are stored, as `expand` makes them, may be any number of them.
+        if odd or value.numel() * value.element_size() > value.untyped_storage().nbytes():
             raise DataError(f"{path}: {name} is no ordinary tensor of numbers")
-        value = value.detach().float().cpu().numpy()
+        try:
+            value = value.detach().float().cpu().numpy()
+        except (RuntimeError, TypeError) as error:  # PyTorch has kinds of numbers that it computes nothing with
+            raise DataError(f"{path}: {name} holds {value.dtype}, which are no numbers here") from error
     if value.dtype.kind not in "fiub":
         raise DataError(f"{path}: {name} holds {value.dtype}, not numbers")
     array: Array = np.ascontiguousarray(value, dtype=np.float32).reshape(value.shape)

@@ -10,9 +10,9 @@ from typing import Any
 
 import torch
 
-from rescli.errors import RescliError
+from rescli.errors import RescliError, UsageError
 from rescli.models.build import Network, bare
-from rescli.models.names import describe, network
+from rescli.models.names import describe, network, with_named
 from rescli.models.operators import WEIGHTED, operators
 from rescli.models.spec import NetworkSpec, Spec
 from rescli.models.weights import metadata
@@ -39,7 +39,7 @@ def read_weights(
     misshapen tensors.
     """
     assert layout in LAYOUTS, layout
-    stated = {key: value for key, value in (forks or {}).items() if value is not None}
+    stated = with_named(name, forks or {})
     raw = read_file(path)
     found = _converted(path, raw, layout)
     spec = _Settling(path, found, raw, name, stated).spec()
@@ -109,7 +109,8 @@ class _Settling:
         named = self.named()
         plain = named is not None and ("plain" in named)
         shape, shown = recognized(self.found.tensors, plain=plain)
-        if shape is None:
+        pooled = False if shape is None else self.pooled(shape)
+        if shape is None or pooled is None:
             raise RescliError(
                 f"{self.path}: its tensors are of no network known here: {first(self.found.names.values())}",
                 "`rescli build --list` shows the networks.",
@@ -123,13 +124,26 @@ class _Settling:
                 f"Say which: {shape} or {shape.replace('resnet', 'plain')}.",
             )
         self.agree("its tensors", shown)
-        self.agree("the file or its layout", self.found.stated, only_a_convention=self.raw.metadata is None)
-        forks = {**shown, **self.found.stated, **self.stated}
-        if "conv1.bias" in self.found.tensors:
+        # A plain net has no new channels to pad, whatever the convention says of others.
+        stated = {key: value for key, value in self.found.stated.items() if key != "padding" or not plain}
+        self.agree("the file or its layout", stated, only_a_convention=self.raw.metadata is None)
+        forks = {**shown, **stated, **self.stated}
+        if pooled and "conv1.bias" in self.found.tensors:
             forks["stem_bias"] = True
         spec = network(named or shape, **{key: value for key, value in forks.items() if value is not None})
         self.all_stated(spec, forks)
         return spec
+
+    def pooled(self, shape: str) -> bool | None:
+        """Whether the net of that name pools behind its first layer; None where there is none, or not with four stages."""
+        try:
+            spec = network(shape)
+        except UsageError:  # about a name that nobody gave
+            return None
+        if not isinstance(spec, NetworkSpec):
+            return False
+        pooled = spec.stem.pool is not None
+        return pooled if pooled == any(name.startswith("layer4.") for name in self.found.tensors) else None
 
     def named(self) -> str | None:
         """The network's name as the user, or else our own metadata, says it."""

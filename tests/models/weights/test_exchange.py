@@ -11,7 +11,7 @@ import torch
 import torchvision
 
 from rescli.engine.networks import fresh, inputs_of, open_network, save_network
-from rescli.errors import DataError, RescliError
+from rescli.errors import DataError, RescliError, UsageError
 from rescli.models.build import bare, build
 from rescli.models.names import network
 from rescli.models.operators import operators
@@ -210,3 +210,44 @@ def test_sizes_at_any_input(size: int, pool: str) -> None:
 
     listed = [operator for operator in operators(spec) if operator.kind == "conv"]
     assert last.shape[2] == listed[-1].size
+
+
+@pytest.mark.parametrize(
+    ("name", "other"),
+    [("resnet50-v1", "resnet50-v1.5"), ("resnet18-c", "resnet18-b"), ("cifar100-resnet20", "resnet20")],
+)
+@pytest.mark.parametrize("format_", ["h5", "pth"])
+def test_what_a_name_says_beside_the_network_counts(tmp_path: Path, name: str, other: str, format_: str) -> None:
+    bundle = fresh(network(other, input_size=32), 0)
+    path = tmp_path / f"net.{format_}"
+    if format_ == "h5":
+        save_network(path, bundle)
+    else:
+        path.write_bytes(pth_bytes(bundle))
+    with pytest.raises(RescliError, match=r"are for|say"):
+        open_network(path, name=name)
+    assert open_network(path, name=other).spec == bundle.spec
+
+
+def test_a_name_and_an_option_that_differ(tmp_path: Path) -> None:
+    path = save(tmp_path / "net.pth", torchvision.models.resnet50(weights=None).state_dict())
+    with pytest.raises(RescliError, match="stride_in = 3x3, not 1x1"):
+        open_network(path, name="resnet50-v1")
+    with pytest.raises(UsageError, match=r"resnet50-v1\.5 says stride_in = 3x3, the option 1x1"):
+        open_network(path, name="resnet50-v1.5", forks={"stride_in": "1x1"})
+    named = open_network(path, name="resnet50-v1.5", forks={"pool": "padded"}, layout="rescli")
+    assert named.spec == open_network(path).spec
+
+
+def test_a_plain_net_of_the_common_cifar_code(tmp_path: Path) -> None:
+    """What that code does to option A's new channels is nothing to a net without shortcuts."""
+    bundle = fresh(network("plain20"), 0)
+    tensors = {name.replace("fc.", "linear."): torch.from_numpy(value.copy()) for name, value in bundle.tensors.items()}
+    assert open_network(save(tmp_path / "plain.pth", tensors), name="plain20").spec == bundle.spec
+
+
+def test_wrappers_in_any_order(tmp_path: Path) -> None:
+    bundle = fresh(network("resnet8-b"), 0)
+    for number, prefix in enumerate(("_orig_mod.module.", "module._orig_mod.")):
+        tensors = {prefix + name: torch.from_numpy(value.copy()) for name, value in bundle.tensors.items()}
+        assert open_network(save(tmp_path / f"{number}.pth", tensors), name="resnet8").spec.name == bundle.spec.name

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pickle
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -99,3 +100,33 @@ def test_metadata_that_make_no_sense(tmp_path: Path, state: dict[str, torch.Tens
         (tmp_path / "net.safetensors").write_bytes(save(state, metadata={"rescli": text}))
         with pytest.raises(DataError, match="metadata"):
             read_weights(tmp_path / "net.safetensors")
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: torch.zeros(2, 2, device="meta"),
+        lambda: torch.eye(3).to_sparse(),
+        lambda: torch.eye(3).to_sparse_csr(),
+        lambda: torch.zeros(1).expand(2**22, 2**22),
+        lambda: torch.zeros(4, dtype=torch.uint8).view(torch.bits8),
+    ],
+    ids=["meta", "sparse", "csr", "expanded", "bits"],
+)
+@pytest.mark.filterwarnings("ignore:Sparse CSR tensor support is in beta state")
+def test_tensors_that_are_no_numbers(tmp_path: Path, make: Callable[[], torch.Tensor]) -> None:
+    """Nor is memory given for one that claims to have more of them than are stored."""
+    torch.save({"conv1.weight": make()}, tmp_path / "odd.pth")
+    with pytest.raises(DataError, match=r"odd\.pth"):
+        open_network(tmp_path / "odd.pth")
+
+
+@pytest.mark.parametrize("depths", [(3, 4, 6, 1), (1, 1, 1, 1), (3, 24, 36, 3)])
+def test_nets_that_are_none_of_the_papers(tmp_path: Path, depths: tuple[int, ...]) -> None:
+    """Of 14, 30, 200 layers, say: the message is about the file, not about options that nobody gave."""
+    from torchvision.models.resnet import BasicBlock, ResNet
+
+    path = tmp_path / "strange.pth"
+    torch.save(ResNet(BasicBlock, list(depths)).state_dict(), path)
+    with pytest.raises(RescliError, match=r"strange\.pth: its tensors are of no network known here"):
+        open_network(path)
