@@ -21,6 +21,9 @@ from torch.distributed.run import parse_args, run
 from rescli.errors import REASONS
 from rescli.program import PROGRAM, surroundings
 
+PATIENCE = 600
+"""Seconds. Batch systems end a job sooner by themselves."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Ending:
@@ -41,6 +44,9 @@ def launch(devices: int, arguments: Sequence[str], *, threads: int | None = None
     logging.getLogger("torch.distributed").setLevel(logging.CRITICAL)
     os.environ.setdefault("OMP_NUM_THREADS", str(threads or max(1, len(os.sched_getaffinity(0)) // devices)))
     os.environ.update(surroundings())
+    # After a signal a step and a checkpoint may take longer than the 30 seconds that the launcher would wait before it kills.
+    # Versions of PyTorch that do not know this variable (2.11 does not) wait no longer all the same.
+    os.environ.setdefault("TORCH_ELASTIC_SHUTDOWN_TIMEOUT", str(PATIENCE))
     with TemporaryDirectory(prefix="rescli-") as reasons:
         os.environ[REASONS] = reasons
         try:

@@ -41,8 +41,14 @@ def _stopped(number: int, path: Path, before: str | None) -> RescliError | None:
     status = _status(path)
     if status == "finished":
         return None if before != status else kind(f"{name}; {path} was finished before, and is as it was")
+    if status is None:
+        return kind(f"{name} before a checkpoint could be written to {path}", "The same command begins again.")
+    if status == "running":
+        return kind(
+            f"{name}, and no checkpoint since: {path} holds an earlier one", "The same command with --resume goes on."
+        )
     if status != "stopped":
-        return RescliError(f"{name} before a checkpoint could be written to {path}")
+        return RescliError(f"{name}; {path} holds a run that has {status}")
     error = kind(f"{name}, with a checkpoint in {path}", "The same command with --resume goes on.")
     error.told = True
     return error

@@ -9,6 +9,8 @@ import pytest
 
 from rescli.backends import launch
 
+PATIENCE = "TORCH_ELASTIC_SHUTDOWN_TIMEOUT"
+
 
 @pytest.mark.parametrize(("threads", "expected"), [(None, "3"), (2, "2")])
 def test_processes_share_the_processors_of_the_job(
@@ -26,3 +28,14 @@ def test_processes_share_the_processors_of_the_job(
     assert os.environ["OMP_NUM_THREADS"] == expected
     assert started[0].nproc_per_node == "2"
     assert started[0].training_script_args == ["train", "cifar"]
+
+
+@pytest.mark.parametrize(("said", "expected"), [(None, "600"), ("5", "5")])
+def test_processes_have_time_for_a_checkpoint(monkeypatch: pytest.MonkeyPatch, said: str | None, expected: str) -> None:
+    """PyTorch's launcher would kill them half a minute after a signal; who has said otherwise is heard."""
+    monkeypatch.setenv(PATIENCE, said or "")
+    if said is None:
+        monkeypatch.delenv(PATIENCE)
+    monkeypatch.setattr(launch, "run", lambda _: None)
+    launch.launch(2, ["train", "cifar"])
+    assert os.environ[PATIENCE] == expected

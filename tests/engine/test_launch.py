@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,14 +12,21 @@ import pytest
 
 from rescli.backends.launch import Ending
 from rescli.engine import launch
-from rescli.errors import RescliError, StoppedEarly
+from rescli.errors import Interrupted, RescliError, StoppedEarly
+from rescli.store.reader import read_run
+from rescli.store.writer import write_run
 from tests.analysis.runs import a_run
 
 
-def after_a_signal(path: Path, monkeypatch: pytest.MonkeyPatch, meanwhile: Callable[[], object] = lambda: None) -> None:
+def after_a_signal(
+    path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    meanwhile: Callable[[], object] = lambda: None,
+    number: signal.Signals = signal.SIGTERM,
+) -> None:
     def processes(*_: Any, **__: Any) -> Ending:
         meanwhile()
-        return Ending(signal=signal.SIGTERM)
+        return Ending(signal=number)
 
     monkeypatch.setattr(launch, "launch", processes)
     launch.train_on(2, ["train", "cifar"], path)
@@ -47,5 +55,19 @@ def test_the_process_that_failed_first_has_the_word(tmp_path: Path, monkeypatch:
 
 
 def test_nothing_was_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(RescliError, match="before a checkpoint could be written"):
+    """As in one process: a batch queue is to begin it again."""
+    with pytest.raises(StoppedEarly, match="before a checkpoint could be written"):
         after_a_signal(tmp_path / "run.h5", monkeypatch)
+    with pytest.raises(Interrupted, match="before a checkpoint could be written"):
+        after_a_signal(tmp_path / "run.h5", monkeypatch, number=signal.SIGINT)
+
+
+def test_the_processes_were_killed_before_they_could_write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = a_run(tmp_path / "run.h5", done=100)
+    write_run(path, replace(read_run(path), status="running"))
+    with pytest.raises(StoppedEarly, match="no checkpoint since") as stopped:
+        after_a_signal(path, monkeypatch)
+    assert "--resume" in stopped.value.hint
+    with pytest.raises(RescliError, match="has diverged") as failed:
+        after_a_signal(path, monkeypatch, meanwhile=lambda: write_run(path, replace(read_run(path), status="diverged")))
+    assert failed.value.exit_code == 1
