@@ -44,14 +44,14 @@ class DryRun:
 def dry_run(request: Request) -> DryRun:
     """Check data, device, memory and the place of the store; time a few real steps. Raises as the run itself would."""
     _check_path(request.path)
-    done = 0
+    done, record = 0, None
     if there(request.path):
         if not request.resume:
             raise UsageError(f"{request.path} exists already", "Go on with it: --resume. Or name another file: --out.")
         record = read_run(request.path, tensors=False)
         request, done = resumed(request, record), record.progress["iteration"]
     prepared = prepare(request, quick=True)
-    if done:
+    if record is not None:
         check_same(request, prepared, record)
     recipe, device = prepared.recipe, prepared.backend.device()
     assert recipe.precision != "auto", "prepare() decides"

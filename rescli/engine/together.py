@@ -32,15 +32,18 @@ def train_together(
         runs: dict[int, Training] = {}
         # All doors first: where one run cannot begin, none has left a trace.
         records = [stack.enter_context(locked(request)) for request in requests]
-        for number, (request, record) in enumerate(zip(requests, records, strict=True)):
-            if record is not None:
-                request = resumed(request, record)
-                if record.status == "finished":
-                    done[number] = outcome(request.path, record, already=True)
-                    continue
+        settled = [
+            request if record is None else resumed(request, record)
+            for request, record in zip(requests, records, strict=True)
+        ]
+        for number, (request, record) in enumerate(zip(settled, records, strict=True)):
+            if record is not None and record.status == "finished":
+                done[number] = outcome(request.path, record, already=True)
+                continue
             # One bar, that of the first run at work: the others are as far.
             runs[number] = assemble(request, Silent() if runs else observer, stop, record, stack)
-            checkpoint(runs[number], "running")
+        for run in runs.values():
+            checkpoint(run, "running")
         stack.callback(observer.end)
         failures = _in_turns(runs, observer)
         for number, run in runs.items():

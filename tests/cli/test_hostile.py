@@ -165,3 +165,10 @@ def test_a_name_that_no_file_can_have_is_no_bug(finished: Path, tmp_path: Path, 
 def test_iterations_are_shown_with_all_their_digits(tmp_path: Path, rescli: Rescli) -> None:
     path = a_run(tmp_path / "r.h5", done=1_234_567, iterations=1_800_000, log_every=1_234_567, eval_every=1_234_567)
     assert "iteration  1,234,567" in " ".join(rescli("runs", "show", path).out.split(" ")).replace("   ", "  ")
+
+
+def test_printing_the_recipe_of_a_run_says_what_training_would(finished: Path, rescli: Rescli) -> None:
+    line = ("train", "cifar", "--dataset", "synthetic", "--out", finished, "--resume")
+    assert "depth = 8" in rescli(*line, "--print-config").out
+    refused = rescli(*line, "--depth", "56", "--print-config")
+    assert (refused.code, "depth was 8, now 56" in refused.err) == (2, True)

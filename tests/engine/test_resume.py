@@ -17,6 +17,7 @@ from rescli.backends.base import Job
 from rescli.backends.cpu import CpuBackend
 from rescli.backends.worker import TorchWorker
 from rescli.data.dataset import Dataset, Images
+from rescli.engine.dry_run import dry_run
 from rescli.engine.fit import Diverged
 from rescli.engine.observer import Silent
 from rescli.engine.request import Request
@@ -393,11 +394,26 @@ def test_ctrl_c_twice_leaves_at_once_whatever_came_between(trained: Train, monke
 
 
 def test_a_ctrl_c_that_comes_twice_at_once_is_one(monkeypatch: pytest.MonkeyPatch) -> None:
-    """`timeout --foreground` passes on the one that has come from the terminal, too."""
+    """`timeout` in the foreground passes on the one that has come from the terminal, too; who holds the key down means it."""
+    clock = iter([10.0, 10.00004, 10.09, 10.11])
+    monkeypatch.setattr("rescli.engine.stopping.time.monotonic", lambda: next(clock))
     with StopSignals() as stop:
         for _ in range(3):
             os.kill(os.getpid(), signal.SIGINT)
         assert (stop.received, stop.count) == (signal.SIGINT, 1)
-        monkeypatch.setattr("rescli.engine.stopping.ECHO", 0.0)
         with pytest.raises(KeyboardInterrupt):
             os.kill(os.getpid(), signal.SIGINT)
+
+
+def test_a_dry_run_looks_at_the_images_of_a_run_that_is_at_its_beginning(
+    trained: Train, few_images: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first checkpoint is that of iteration 0."""
+    outcome, record = trained(small())
+    write_run(outcome.path, replace(record, status="stopped", progress={**record.progress, "iteration": 0}))
+    request = Request(recipe=small(), path=outcome.path, threads=1, backend="cpu", resume=True)
+    assert dry_run(request).iterations == small().iterations
+    others = replace(few_images, train=Images(255 - few_images.train.images, few_images.train.labels))
+    monkeypatch.setattr("rescli.engine.source.load", lambda *_, **__: others)
+    with pytest.raises(DataError, match="training images are not those"):
+        dry_run(request)

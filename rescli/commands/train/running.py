@@ -115,6 +115,11 @@ def print_recipe(request: Request, *, json: bool) -> None:
     from rescli.backends.registry import choose
     from rescli.engine.prepare import settle
 
+    if request.resumes:
+        from rescli.engine.resume import resumed
+        from rescli.store.reader import read_run
+
+        request = resumed(request, read_run(request.path, tensors=False))
     settled = settle(request, choose(request.backend))
     recipe = settled.to_dict()
     if isinstance(settled, ImageNetRecipe):
