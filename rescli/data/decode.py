@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 import warnings
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
@@ -72,11 +73,20 @@ def read(path: Path) -> bytes:
 
 def _open(path: Path) -> IO[bytes]:
     try:
-        return path.open("rb")
+        file = open(path, "rb", opener=_at_once)  # noqa: SIM115 - whoever asked for it closes it
     except FileNotFoundError as error:
         raise DataError(f"{path}: is not there", "Is the folder still the one that was listed?") from error
     except OSError as error:
         raise _unreadable(path, error) from error
+    if stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+        return file
+    file.close()
+    raise DataError(f"{path}: is no ordinary file", "Take it out of the folder of images.")
+
+
+def _at_once(path: str, flags: int) -> int:
+    """Open without waiting for whoever might write into a pipe."""
+    return os.open(path, flags | os.O_NONBLOCK)
 
 
 @contextmanager

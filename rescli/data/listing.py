@@ -126,6 +126,7 @@ def list_images(
     folder = root / split if (root / split).is_dir() else _itself(root, split, classes or ())
     try:
         entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
+        _check_links(folder, entries)
         folders = [entry.name for entry in entries if entry.is_dir() and not entry.name.startswith(".")]
         flat = [entry.name for entry in entries if entry.is_file() and _is_image(entry.name)]
         found = [(name, _inside(folder / name)) for name in folders]
@@ -154,6 +155,16 @@ def list_images(
             f"{folder}: holds no images", "Give the folder that holds train/ and val/, or images: --data DIR."
         )
     return _flat(folder, flat, truth, classes)
+
+
+def _check_links(folder: Path, entries: Sequence[os.DirEntry[str]]) -> None:
+    """Raises `DataError` for a link that leads nowhere: a class that is missing gives all behind it other labels."""
+    for entry in entries:
+        if entry.is_symlink() and not entry.name.startswith(".") and not os.path.exists(entry):  # noqa: PTH110
+            raise DataError(
+                f"{folder / entry.name}: is a link to something that is not there",
+                "Bring back what it leads to, or take the link away.",
+            )
 
 
 def _itself(root: Path, split: str, classes: Sequence[str]) -> Path:

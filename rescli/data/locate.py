@@ -25,11 +25,19 @@ def places(data: Path | None = None) -> Iterator[tuple[str, Path]]:
     A folder given by the user (`data`, the option --data) is decisive: no other is looked at.
     """
     if data is not None:
-        yield "--data", data.expanduser()
+        yield "--data", _home(data)
         return
     if variable := os.environ.get(VARIABLE):
-        yield VARIABLE, Path(variable).expanduser()
+        yield VARIABLE, _home(Path(variable))
     yield "the cache", cache()
+
+
+def _home(path: Path) -> Path:
+    """With `~` as the folder it means."""
+    try:
+        return path.expanduser()
+    except RuntimeError as error:
+        raise DataError(f"{path}: {error}", "Write the folder out.") from error
 
 
 def find(name: str, data: Path | None = None) -> Path:
@@ -54,12 +62,12 @@ def photographs(data: Path | None = None, trained_on: str | None = None) -> Path
     Raises `DataError` where there is none of these.
     """
     if data is not None:
-        return data.expanduser()
+        return _home(data)
     if trained_on is not None and _there(Path(trained_on)):
         return Path(trained_on)
     variable = os.environ.get(VARIABLE)
     for name in ("imagenet", "imagenet.h5") if variable else ():
-        place = Path(str(variable)).expanduser() / name
+        place = _home(Path(str(variable))) / name
         if _there(place):
             return place
     if trained_on is not None:

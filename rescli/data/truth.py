@@ -49,7 +49,8 @@ def true_labels(truth: Path, files: Sequence[str], classes: Sequence[str] | None
                 f"{truth}: the line {line!r} is not an image and its class",
                 "A line for each image: NAME CLASS. Or name the development kit itself: ILSVRC2012_devkit_t12.tar.gz.",
             )
-        said[words[0]] = words[1]
+        if said.setdefault(words[0], words[1]) != words[1]:
+            raise DataError(f"{truth}: says two things of {words[0]}: {said[words[0]]} and {words[1]}", "Take one out.")
     missing = [name for name in files if name not in said]
     if missing:
         raise DataError(

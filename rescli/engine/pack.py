@@ -100,8 +100,9 @@ def _listings(asked: Packing) -> dict[str, Photographs]:
     listings: dict[str, Photographs] = {}
     for name in found:
         truth = asked.truth if name == "val" else None
-        images = list_images(asked.data, name, truth=truth)
         classes = listings["train"].classes if "train" in listings else ()
+        # The development kit knows all classes, of which these may be some.
+        images = list_images(asked.data, name, truth=truth, classes=classes if truth is not None and classes else None)
         if classes and images.classes != classes:
             strange = sorted(set(images.classes) - set(classes))
             if strange:

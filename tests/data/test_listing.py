@@ -176,3 +176,27 @@ def test_a_class_without_an_image_is_refused_in_training(tmp_path: Path) -> None
     found = list_images(tmp_path, "train", gaps=True)
     assert isinstance(found, Listing)
     assert (found.classes, found.empty) == (("n00", "n02"), ("n01",))
+
+
+@pytest.mark.parametrize("name", ["b", "9.JPEG"])
+def test_a_link_that_leads_nowhere_is_not_left_out(tmp_path: Path, name: str) -> None:
+    """The labels of all classes behind it would be others."""
+    if name == "b":
+        touch(tmp_path / "val" / "a" / "1.png", tmp_path / "val" / "c" / "2.png")
+    else:
+        touch(tmp_path / "val" / "1.JPEG")
+    (tmp_path / "val" / ".hidden").symlink_to("/nowhere")
+    list_images(tmp_path, "val")
+    (tmp_path / "val" / name).symlink_to(tmp_path / "nowhere")
+    with pytest.raises(DataError, match=f"{name}: is a link to something that is not there"):
+        list_images(tmp_path, "val")
+
+
+def test_an_image_with_two_classes(tmp_path: Path) -> None:
+    touch(tmp_path / "val" / "0.JPEG")
+    truth = tmp_path / "val.txt"
+    truth.write_text("0.JPEG 3\n0.JPEG 3\n")
+    assert list_images(tmp_path, "val", truth=truth).labels.tolist() == [3]
+    truth.write_text("0.JPEG 3\n0.JPEG 4\n")
+    with pytest.raises(DataError, match=r"says two things of 0\.JPEG: 3 and 4"):
+        list_images(tmp_path, "val", truth=truth)

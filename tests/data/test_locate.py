@@ -101,3 +101,8 @@ def test_a_folder_that_may_not_be_entered_is_said(tmp_path: Path, monkeypatch: p
     monkeypatch.setattr(Path, "exists", refused)
     with pytest.raises(DataError, match="cannot be looked at: Permission denied"):
         training_photographs(tmp_path / "private" / "imagenet")
+
+
+def test_a_home_that_nobody_has(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="home"):
+        photographs(Path("~nosuchuser/x"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import zlib
 from io import BytesIO
 from pathlib import Path
@@ -19,6 +20,7 @@ from rescli.data.packed import Packed
 from rescli.data.packing import for_training, kept_whole
 from rescli.data.views import center_view
 from rescli.errors import DataError, UsageError
+from tests.data.devkits import devkit
 from tests.data.packs import folder, packed, photograph
 
 
@@ -156,3 +158,20 @@ def test_equal_images_give_equal_bytes(tmp_path: Path) -> None:
     packed(root, tmp_path / "a.h5")
     packed(tmp_path / "a.h5", tmp_path / "b.h5")
     assert (tmp_path / "a.h5").read_bytes() == (tmp_path / "b.h5").read_bytes(), "a file may be packed again, too"
+
+
+def test_the_development_kit_knows_more_classes_than_a_part_has(tmp_path: Path) -> None:
+    for name in ("n1", "n2"):
+        photograph(tmp_path / "train" / name / "a.JPEG", 50, 50)
+    for number in (1, 2):
+        photograph(tmp_path / "val" / f"ILSVRC2012_val_{number:08d}.JPEG", 50, 50 + number)
+    kit = devkit(tmp_path / "kit", {"n1": 1, "n2": 2, "n3": 3}, [2, 1])
+    packed(tmp_path, tmp_path / "p.h5", truth=kit)
+    found = list_images(tmp_path / "p.h5", "val")
+    assert (found.labels.tolist(), found.classes) == ([1, 0], ("n1", "n2"))
+
+
+def test_a_pipe_among_the_images_is_named_and_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "a.JPEG")
+    with pytest.raises(DataError, match="is no ordinary file"):
+        for_training(single(tmp_path / "a.JPEG"), 0, shorter=480, quality=95)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import errno
-from io import BytesIO
+from io import FileIO
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +12,7 @@ import torch
 from PIL import Image
 from torchvision.transforms import CenterCrop, PILToTensor, Resize, TenCrop
 
+from rescli.data import decode as module
 from rescli.data.chosen import damaged
 from rescli.data.decode import DamagedImage, decode, in_parallel, opened, read
 from rescli.data.listing import Listing
@@ -61,18 +62,18 @@ def test_damaged_files_are_named(tmp_path: Path) -> None:
     "error", [OSError(errno.EIO, "Input/output error"), OSError(errno.EMFILE, "Too many open files")]
 )
 def test_a_disk_that_fails_is_no_damaged_image(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: OSError) -> None:
-    class Broken(BytesIO):
+    class Broken(FileIO):
         def read(self, *_: object) -> bytes:
             raise error
 
-    def refused(*_: object) -> None:
+    def refused(*_: object, **__: object) -> None:
         raise error
 
     path = tmp_path / "a.jpg"
     photograph().save(path)
     listing = Listing(root=tmp_path, files=("a.jpg",), labels=np.zeros(1, np.int64), classes=("n00",))
-    for broken in (refused, lambda *_: Broken()):
-        monkeypatch.setattr(Path, "open", broken)
+    for broken in (refused, lambda path, *_, **__: Broken(path)):
+        monkeypatch.setattr(module, "open", broken, raising=False)
         for attempt in (
             lambda: decode(opened(path)),
             lambda: read(path),
