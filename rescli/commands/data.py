@@ -69,7 +69,7 @@ def verify(name: Verified, data: Data = None, truth: Truth = None, json: Json = 
             console.pairs(_facts(found))
     if not found.ok:
         wrong = ", ".join(f"{one.file} {one.state}" for one in found.files if one.state != "ok")
-        hint = f"`rescli data fetch {name}` replaces it."
+        hint = f"`rescli data fetch {name} --data {found.root}` replaces it."
         raise DataError(f"{name} in {found.root} is not whole: {wrong}", hint)
 
 

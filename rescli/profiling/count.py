@@ -39,7 +39,10 @@ def operations(operator: Operator) -> int:
     if operator.kind == "maxpool":
         return operator.outputs * operator.kernel * operator.kernel
     if operator.kind == "avgpool":
-        return operator.in_size * operator.in_size * operator.in_channels
+        # Windows overlap where the map is no multiple of what it is averaged to: VGG at other sizes than 224.
+        whole, parts = operator.in_size, operator.size
+        read = sum(-(-(part + 1) * whole // parts) - part * whole // parts for part in range(parts))
+        return read * read * operator.in_channels
     return 0
 
 

@@ -8,8 +8,11 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from rescli.models.build import build
 from rescli.models.cifar import cifar_spec
+from rescli.models.names import network
+from rescli.models.operators import operators
 from rescli.models.spec import Shortcut
 from rescli.profiling.cost import cost
+from rescli.profiling.count import operations
 from tests.golden import CIFAR
 
 
@@ -49,3 +52,11 @@ def test_torch_counts_the_same(depth: int, shortcut: Shortcut | None) -> None:
 
     assert counter.get_total_flops() == 2 * cost(spec).macs
     assert sum(p.numel() for p in net.parameters()) == cost(spec).parameters
+
+
+def test_windows_that_overlap_read_some_values_twice() -> None:
+    """VGG at 256: seven windows of two over eight values in either direction."""
+    (pool,) = (one for one in operators(network("vgg16", input_size=256)) if one.kind == "avgpool")
+    assert operations(pool) == 512 * 14 * 14
+    (pool,) = (one for one in operators(network("resnet50")) if one.kind == "avgpool")
+    assert operations(pool) == 2048 * 7 * 7
