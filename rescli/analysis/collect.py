@@ -120,7 +120,7 @@ def expand(nets: Iterable[str]) -> list[str]:
     found: dict[str, None] = {}
     nets = list(nets)
     for net in nets:
-        if store_of(net) in nets:  # as a shell has it of runs/*
+        if store_of(net) in nets and not Path(net).is_dir():  # as a shell has it of runs/*
             continue
         several = Path(net).is_dir() or (has_magic(net) and not Path(net).exists())
         found.update(dict.fromkeys(str(path) for path in files([net])) if several else {net: None})

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from difflib import get_close_matches
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -69,7 +70,7 @@ def verify(name: Verified, data: Data = None, truth: Truth = None, json: Json = 
             console.pairs(_facts(found))
     if not found.ok:
         wrong = ", ".join(f"{one.file} {one.state}" for one in found.files if one.state != "ok")
-        hint = f"`rescli data fetch {name} --data {found.root}` replaces it."
+        hint = f"`rescli data fetch {name} --data {quote(str(found.root))}` replaces it."
         raise DataError(f"{name} in {found.root} is not whole: {wrong}", hint)
 
 

@@ -158,13 +158,19 @@ def list_images(
 
 
 def _check_links(folder: Path, entries: Sequence[os.DirEntry[str]]) -> None:
-    """Raises `DataError` for a link that leads nowhere: a class that is missing gives all behind it other labels."""
+    """Raises `DataError` for a link that leads nowhere: a class that is missing gives all behind it other labels.
+
+    Raises `OSError` for one that cannot be followed.
+    """
     for entry in entries:
-        if entry.is_symlink() and not entry.name.startswith(".") and not os.path.exists(entry):  # noqa: PTH110
-            raise DataError(
-                f"{folder / entry.name}: is a link to something that is not there",
-                "Bring back what it leads to, or take the link away.",
-            )
+        if entry.is_symlink() and not entry.name.startswith("."):
+            try:
+                entry.stat()
+            except FileNotFoundError as error:
+                raise DataError(
+                    f"{folder / entry.name}: is a link to something that is not there",
+                    "Bring back what it leads to, or take the link away.",
+                ) from error
 
 
 def _itself(root: Path, split: str, classes: Sequence[str]) -> Path:

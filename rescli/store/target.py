@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import select
 import stat
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 
 from rescli.errors import StoreError, UsageError
@@ -38,13 +40,13 @@ def _is_ours(path: Path) -> bool:
 def _stream(path: Path) -> int | None:
     """The number of this process's open file that `path` is a name of: 1 of /dev/stdout; None of an ordinary path.
 
-    A file that a shell has redirected it to is not to be replaced: it may hold more than this (`>>`). A socket has no other
-    name. Pipes and terminals are opened anew: as they are here they may not wait for their reader.
+    It is written to as it is: a file that a shell has redirected it to may hold more than this (`>>`), and opening it anew
+    may not be permitted, or wait for a reader who has left.
     """
     ours = {os.path.realpath(f"/proc/{name}/fd") for name in ("self", "thread-self")}
     for _ in range(40):  # as many links as Linux follows
         if os.path.realpath(path.parent) in ours:
-            return int(path.name) if path.name.isdecimal() and _kept_open(int(path.name)) else None
+            return int(path.name) if path.name.isdecimal() and _is_open(int(path.name)) else None
         try:
             path = path.parent / path.readlink()
         except OSError:  # the end of the links
@@ -52,12 +54,12 @@ def _stream(path: Path) -> int | None:
     return None
 
 
-def _kept_open(number: int) -> bool:
+def _is_open(number: int) -> bool:
     try:
-        kind = os.fstat(number).st_mode
-    except (OSError, OverflowError):  # nothing is open there
+        os.fstat(number)
+    except (OSError, OverflowError):
         return False
-    return stat.S_ISREG(kind) or stat.S_ISSOCK(kind)
+    return True
 
 
 def put(path: Path, data: bytes | Iterable[bytes]) -> None:
@@ -67,12 +69,25 @@ def put(path: Path, data: bytes | Iterable[bytes]) -> None:
     Raises `StoreError` where it cannot be written.
     """
     stream = _stream(path)
-    if stream is not None or (path.exists() and not stat.S_ISREG(path.stat().st_mode)):
-        try:
-            number = os.open(path, os.O_WRONLY | os.O_CLOEXEC | os.O_NOCTTY) if stream is None else os.dup(stream)
-            with open(number, "wb") as file:  # noqa: PTH123
-                file.writelines([data] if isinstance(data, bytes) else data)
-        except OSError as error:
-            raise StoreError(f"{path}: could not be written: {why(error)}", way_out(error)) from error
-    else:
+    if stream is None and (not path.exists() or stat.S_ISREG(path.stat().st_mode)):
         install(real(path), data, keep=None)
+        return
+    try:
+        number = os.open(path, os.O_WRONLY | os.O_CLOEXEC | os.O_NOCTTY) if stream is None else os.dup(stream)
+        try:
+            for part in [data] if isinstance(data, bytes) else data:
+                _write(number, part)
+        finally:
+            os.close(number)
+    except OSError as error:
+        raise StoreError(f"{path}: could not be written: {why(error)}", way_out(error)) from error
+
+
+def _write(number: int, data: bytes) -> None:
+    """All of it, also where whoever opened the pipe does not want to wait for its reader."""
+    rest, ready = memoryview(data), select.poll()
+    ready.register(number, select.POLLOUT)
+    while rest:
+        ready.poll()
+        with suppress(BlockingIOError):  # another writer was quicker
+            rest = rest[os.write(number, rest) :]

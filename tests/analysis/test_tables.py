@@ -334,6 +334,7 @@ def test_a_run_that_ends_while_it_is_read_has_its_last_numbers(tmp_path: Path, m
 def test_a_folder_may_be_called_like_a_companion(tmp_path: Path) -> None:
     runs = [a_run(tmp_path / "study" / "a.h5"), a_run(tmp_path / "study.prev" / "b.h5", seed=1)]
     assert [run.path for run in collect([f"{tmp_path}/*"]).runs] == runs
+    assert expand([str(run.parent) for run in runs]) == [str(run) for run in runs]
 
 
 def test_what_a_shell_makes_of_a_star_is_one_net(tmp_path: Path) -> None:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import hashlib
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import h5py
 import pytest
 
 from rescli.store.header import HEADER_BYTES
+from rescli.store.reader import read_run
 from rescli.store.writer import write_run
 from tests.analysis.runs import a_run
 from tests.cli.conftest import Rescli, Result
@@ -172,3 +174,10 @@ def test_printing_the_recipe_of_a_run_says_what_training_would(finished: Path, r
     assert "depth = 8" in rescli(*line, "--print-config").out
     refused = rescli(*line, "--depth", "56", "--print-config")
     assert (refused.code, "depth was 8, now 56" in refused.err) == (2, True)
+
+
+def test_the_recipe_of_a_finished_run_needs_no_device(tmp_path: Path, rescli: Rescli) -> None:
+    path = a_run(tmp_path / "r.h5")
+    record = read_run(path)
+    write_run(path, replace(record, sessions=[{**record.sessions[0], "backend": "a GPU that is elsewhere"}]))
+    assert "depth = 20" in rescli("train", "cifar", "--out", path, "--resume", "--print-config").out

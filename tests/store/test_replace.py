@@ -435,6 +435,13 @@ def test_what_others_are_at_work_on_stays_where_it_may_only_be_read(
     writer = module.create(new)
     monkeypatch.setattr(os, "open", refusing(os.O_RDWR))
     assert module.sweep(target) == [new]
+
+    def not_for_reading(*_: object) -> None:
+        raise OSError(errno.EBADF, "Bad file descriptor")
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(fcntl, "flock", not_for_reading)  # as NFS answers
+        assert module.sweep(target) == [new]
     os.close(writer)
     monkeypatch.setattr(os, "open", refusing(os.O_RDONLY))
     assert module.sweep(target) == [new], "nobody knows"

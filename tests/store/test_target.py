@@ -100,3 +100,15 @@ def test_a_pipe_that_would_not_wait_is_waited_for(tmp_path: Path) -> None:
 def test_what_is_not_open_cannot_be_written_to(number: int) -> None:
     with pytest.raises(StoreError, match="could not be written"):
         put(Path(f"/dev/fd/{number}"), b"text")
+
+
+def test_a_reader_who_has_left_is_not_waited_for(tmp_path: Path) -> None:
+    """`rescli ... --out /dev/stdout > fifo`, which opened anew would wait for the next one."""
+    fifo = tmp_path / "fifo"
+    os.mkfifo(fifo)
+    read = os.open(fifo, os.O_RDONLY | os.O_NONBLOCK)
+    write = os.open(fifo, os.O_WRONLY)
+    os.close(read)
+    with pytest.raises(StoreError, match="Broken pipe"):
+        put(Path(f"/dev/fd/{write}"), b"text")
+    os.close(write)

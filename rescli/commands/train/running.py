@@ -115,12 +115,15 @@ def print_recipe(request: Request, *, json: bool) -> None:
     from rescli.backends.registry import choose
     from rescli.engine.prepare import settle
 
+    finished = False
     if request.resumes:
         from rescli.engine.resume import resumed
         from rescli.store.reader import read_run
 
-        request = resumed(request, read_run(request.path, tensors=False))
-    settled = settle(request, choose(request.backend))
+        record = read_run(request.path, tensors=False)
+        request, finished = resumed(request, record), record.status == "finished"
+    # What is finished needs no device any more.
+    settled = request.recipe if finished else settle(request, choose(request.backend))
     recipe = settled.to_dict()
     if isinstance(settled, ImageNetRecipe):
         del recipe["dataset"]  # always the same, so there is no option that takes it back

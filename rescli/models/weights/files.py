@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from rescli.errors import DataError
+from rescli.errors import DataError, out_of_memory
 from rescli.models.weights.bundle import Array
 
 PICKLES = (".pth", ".pt", ".th", ".tar", ".bin")
@@ -137,6 +137,8 @@ def _float32(path: Path, name: str, value: Any) -> Array:
         try:
             value = value.detach().float().cpu().numpy()
         except (RuntimeError, TypeError) as error:  # PyTorch has kinds of numbers that it computes nothing with
+            if out_of_memory(error):
+                raise
             raise DataError(f"{path}: {name} holds {value.dtype}, which are no numbers here") from error
     if value.dtype.kind not in "fiub":
         raise DataError(f"{path}: {name} holds {value.dtype}, not numbers")
