@@ -5,14 +5,15 @@
 #     RESCLI_DATA=DIR sh benchmarks/study.sh STUDY SECONDS [OPTIONS OF rescli reproduce ...]
 #
 # STUDY.summaries gets the small files of which docs/reproduction.md is made; copy them to docs/reproduction. Exit code 75: the time
-# was over first. Uses `python3` as it is found; PYTHON names another.
+# was over first. A run goes on with the backend of its last session: --backend cuda among the options moves one that was begun on a
+# processor. Uses `python3` as it is found; PYTHON names another.
 set -u
 
 [ $# -ge 2 ] || { echo "usage: sh benchmarks/study.sh STUDY SECONDS [OPTIONS]" >&2; exit 2; }
 root=$(cd "$(dirname "$0")/.." && pwd)
 export PYTHONPATH="$root${PYTHONPATH:+:$PYTHONPATH}" PYTHONUNBUFFERED=1
 export TORCHINDUCTOR_CACHE_DIR="${TORCHINDUCTOR_CACHE_DIR:-$root/.inductor}"
-study=$1 end=$(($(date +%s) + $2))
+study=${1%/} end=$(($(date +%s) + $2))
 shift 2
 worst=0
 

@@ -6,8 +6,6 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from platformdirs import user_cache_path
-
 from rescli.data.names import DatasetInfo, info
 from rescli.errors import DataError, UsageError
 
@@ -16,7 +14,9 @@ VARIABLE = "RESCLI_DATA"
 
 def cache() -> Path:
     """The per-user folder that data sets are downloaded into where the user names no other."""
-    return user_cache_path("rescli") / "data"
+    import platformdirs  # asked only where nothing names a folder: machines that are lent may lack it
+
+    return platformdirs.user_cache_path("rescli") / "data"
 
 
 def places(data: Path | None = None) -> Iterator[tuple[str, Path]]:

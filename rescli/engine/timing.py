@@ -43,13 +43,15 @@ def time_run(request: Request) -> Timing:
     """Time some steps and two short evaluations of a run on CIFAR that is not begun. Raises as the run itself would."""
     before = time.perf_counter()
     prepared = prepare(request, quick=True)
+    device = prepared.backend.device()  # before the timed run holds some of its memory
     tested = prepared.recipe.tested
     feed = prepared.source.feeds()[tested]
     worker = start(request, replace(prepared, source=_Sampled(prepared.source, feed)))
     beginning = time.perf_counter() - before
     step, first_steps = _step(worker, prepared, images=len(prepared.source.feeds()["train"]))
     evaluation, first_evaluation = _evaluation(worker, len(feed))
-    recipe, device = prepared.recipe, prepared.backend.device()
+    worker.close()
+    recipe = prepared.recipe
     assert recipe.precision != "auto", "prepare() decides"
     assert recipe.eval_every is not None
     return Timing(

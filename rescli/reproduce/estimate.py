@@ -7,10 +7,11 @@ import os
 import shutil
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from rescli.engine.request import Request
+from rescli.engine.resume import resumed
 from rescli.engine.timing import Timing, time_loading, time_run
 from rescli.profiling.cost import cost
 from rescli.reproduce.conduct import Order, check
@@ -18,6 +19,7 @@ from rescli.reproduce.element import Element, Net
 from rescli.reproduce.places import places
 from rescli.reproduce.plan import Planned
 from rescli.reproduce.study import State, state_of
+from rescli.store.reader import read_run
 
 FLOATS = 4
 GENERATIONS = 2
@@ -65,14 +67,19 @@ def estimate(order: Order, tell: Callable[[str], None] = lambda _: None) -> Esti
     """Time some steps and an evaluation of every net, and add up. Raises as the runs would."""
     check(order.settings)
     loading = time_loading()
-    timings: dict[Net, Timing] = {}
+    timings: dict[tuple[Net, Any, Any], Timing] = {}
+    timed: list[tuple[Planned, State, Timing, int | None]] = []
     for run in order.runs:
-        if run.net not in timings:
+        state = state_of(run)
+        request = _request(run, state, order)
+        how = (run.net, request.backend, request.threads)
+        if how not in timings:
             tell(f"{run.net.label}: timing some steps")
-            timings[run.net] = time_run(_request(run, order))
-    runs = tuple(_left(run, state_of(run), timings[run.net], loading) for run in order.runs)
-    after = sum(_afterwards(element, timings) for element in order.elements)
-    first = next(iter(timings.values()))
+            timings[how] = time_run(request)
+        timed.append((run, state, timings[how], request.threads))
+    runs = tuple(_left(run, state, timing, loading) for run, state, timing, _ in timed)
+    after = sum(_afterwards(element, {run.net: timing for run, _, timing, _ in timed}) for element in order.elements)
+    first = timed[0][2]
     place = next(parent for parent in (order.folder, *order.folder.absolute().parents) if parent.exists())
     jobs = max(1, min(order.jobs, sum(one.iterations > 0 for one in runs)))
     memory = sorted((one.memory for one in runs if one.iterations), reverse=True)[: _sharing(order, jobs)]
@@ -80,7 +87,10 @@ def estimate(order: Order, tell: Callable[[str], None] = lambda _: None) -> Esti
         runs=runs,
         jobs=order.jobs,
         iterations=sum(one.iterations for one in runs),
-        seconds=side_by_side([_slower(order, jobs) * one.seconds for one in runs], jobs) + after,
+        seconds=side_by_side(
+            [_slower(order, jobs, threads) * one.seconds for one, (*_, threads) in zip(runs, timed, strict=True)], jobs
+        )
+        + after,
         device=first.device,
         memory=sum(memory),
         memory_free=first.memory_free,
@@ -109,23 +119,27 @@ def _sharing(order: Order, jobs: int) -> int:
     return max(Counter(tuple(sorted(one.variables.items())) for one in spots).values())
 
 
-def _slower(order: Order, jobs: int) -> float:
+def _slower(order: Order, jobs: int, threads: int | None) -> float:
     """How much slower a run is than by itself: jobs that share a GPU, or threads that share a processor, take turns."""
     spots = places(order.jobs, order.settings.backend)
     if any(one.variables for one in spots):
         return _sharing(order, jobs)
     processors = len(os.sched_getaffinity(0))
-    threads = min(order.settings.threads or spots[0].threads or 1, processors)
-    return max(1.0, jobs * threads / processors)
+    return max(1.0, jobs * min(threads or 1, processors) / processors)
 
 
-def _request(run: Planned, order: Order) -> Request:
+def _request(run: Planned, state: State, order: Order) -> Request:
+    """As the run's own process will have it: one that goes on does so on the backend and with the threads that it had."""
     settings = order.settings
     recipe = run.net.recipe(
         dataset=settings.dataset, iterations=settings.iterations, precision=settings.precision, seed=run.seed
     )
-    threads = settings.threads or places(order.jobs, settings.backend)[0].threads
-    return Request(recipe=recipe, path=run.path, data=settings.data, backend=settings.backend, threads=threads)
+    request = Request(
+        recipe=recipe, path=run.path, data=settings.data, backend=settings.backend, threads=settings.threads
+    )
+    if not run.path.exists():
+        return replace(request, threads=settings.threads or places(order.jobs, settings.backend)[0].threads)
+    return request if state.ends else resumed(request, read_run(run.path, tensors=False))
 
 
 def _left(run: Planned, state: State, timing: Timing, loading: float) -> Estimated:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -106,3 +109,17 @@ def test_a_folder_that_may_not_be_entered_is_said(tmp_path: Path, monkeypatch: p
 def test_a_home_that_nobody_has(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="home"):
         photographs(Path("~nosuchuser/x"))
+
+
+def test_who_names_a_folder_needs_no_library_that_knows_the_users(tmp_path: Path) -> None:
+    """Lent machines on which nothing can be installed may lack it."""
+    code = "import sys; sys.modules['platformdirs'] = None; from rescli.data.locate import find; print(find('cifar10'))"
+    place(tmp_path)
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env={**os.environ, "RESCLI_DATA": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.stdout.strip(), done.stderr) == (str(find("cifar10", tmp_path)), "")

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from rescli.engine.request import Request
 from rescli.engine.timing import Timing
 from rescli.reproduce import estimate as module
 from rescli.reproduce.element import Element, Net
@@ -25,7 +28,6 @@ def test_jobs_take_runs_in_turn() -> None:
 
 
 def test_a_store_and_the_one_before_it(tmp_path: Path, rescli: Rescli) -> None:
-    from rescli.engine.request import Request
     from rescli.engine.train import train
     from rescli.recipes.cifar import CifarRecipe
 
@@ -64,6 +66,28 @@ def test_what_is_left_is_added_up(
     assert "2, 1 side by side, 32 iterations to do" in shown.out
 
 
+def test_a_run_that_goes_on_is_timed_where_it_will(
+    rescli: Rescli, trainer: Trainer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On the backend and with the threads of its last session; a new one gets what there is."""
+    asked: list[Request] = []
+
+    def timed(request: Request) -> Timing:
+        asked.append(request)
+        return TIMING
+
+    monkeypatch.setattr(module, "time_loading", lambda: 3.0)
+    monkeypatch.setattr(module, "time_run", timed)
+    words = ("reproduce", "fig1", "--dataset", "synthetic", "--scale", "0.001", "--out", tmp_path)
+    trainer(**{"synthetic-plain20-64-seed0": "die", "synthetic-plain56-64-seed0": "refuse"})
+    assert rescli(*words).code == 1
+    assert rescli(*words, "--dry-run").code == 0
+    assert [(one.path.stem, one.backend, one.threads) for one in asked] == [
+        ("synthetic-plain20-64-seed0", "cpu", 1),
+        ("synthetic-plain56-64-seed0", "auto", None),
+    ]
+
+
 def test_jobs_that_share_a_gpu_take_turns(
     rescli: Rescli, trainer: Trainer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -77,13 +101,25 @@ def test_jobs_that_share_a_gpu_take_turns(
 
 
 def test_a_run_is_timed_for_real(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    from rescli.engine import timing
-    from rescli.engine.request import Request
+    from rescli.backends.cpu import CpuBackend
+    from rescli.engine import prepare, timing
     from rescli.recipes.cifar import CifarRecipe
 
+    order: list[str] = []
+
+    def noted(name: str, call: Callable[..., Any]) -> Callable[..., Any]:
+        def noting(*these: Any) -> Any:
+            order.append(name)
+            return call(*these)
+
+        return noting
+
+    monkeypatch.setattr(CpuBackend, "device", noted("device", CpuBackend.device))
+    monkeypatch.setattr(timing, "start", noted("start", prepare.start))
     monkeypatch.setattr(timing, "LEAST_SECONDS", 0.01)
     recipe = CifarRecipe(dataset="synthetic", depth=8, iterations=1200, batch_size=8)
     found = timing.time_run(Request(recipe=recipe, path=tmp_path / "run.h5", threads=1))
+    assert order.index("start") == len(order) - 1, "what the timed run itself takes is free before and after it"
     assert found.evaluations == 3  # after 500, 1000 and 1200 iterations
     assert found.step > 0
     assert found.evaluation > 0
@@ -96,7 +132,6 @@ def test_the_clock_counts_when_batches_of_both_sizes_have_had_their_first_steps(
     """On a GPU the first short batch, at the end of an epoch, takes seconds to compile."""
     from rescli.backends.worker import TorchWorker
     from rescli.engine import timing
-    from rescli.engine.request import Request
     from rescli.recipes.cifar import CifarRecipe
 
     seen: list[tuple[int, int]] = []
