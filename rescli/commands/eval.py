@@ -231,7 +231,7 @@ def _scales(text: str | None) -> tuple[int, ...] | None:
     if text is None:
         return None
     try:
-        return tuple(int(part) for part in text.split(","))
+        return tuple(sorted(int(part) for part in text.split(",")))  # their mean is meant, in whatever order
     except ValueError:
         raise UsageError(f"--scales {text}: must be whole numbers with commas between", "As in 224,256,384.") from None
 

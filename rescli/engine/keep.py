@@ -53,7 +53,7 @@ def tested(result: Graded) -> Tested:
         crops=int(about["crops"] or 0),
         size=int(about["size"] or 0),
         shorter=int(about["shorter"] or 0),
-        scales=tuple(int(scale) for scale in about["scales"] or ()),
+        scales=tuple(sorted(int(scale) for scale in about["scales"] or ())),
         mirrored=bool(about["mirrored"]),
         pooling=str(about["pooling"] or ""),
         average=str(about["average"]),

@@ -103,7 +103,7 @@ class Tested:
                 crops=int(tree["@crops"]),
                 size=int(tree["@size"]),
                 shorter=int(tree["@shorter"]),
-                scales=tuple(int(scale) for scale in tree.get("scales", ())),
+                scales=tuple(sorted(int(scale) for scale in tree.get("scales", ()))),
                 mirrored=bool(tree["@mirrored"]),
                 pooling=str(tree["@pooling"]),
                 average=str(tree["@average"]),

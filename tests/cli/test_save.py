@@ -85,7 +85,7 @@ def test_a_test_is_kept_and_found_again(rescli: Rescli, photographs: Path, run: 
     assert (kept["@iteration"], kept["@weights_sha256"]) == (50, digest(before.model))
     assert (found.document["crops"], found.document["scales"], found.document["split"]) == (10, [], "val")
 
-    scales = ("--scales", "32,64", "--average", "logits", "--save")
+    scales = ("--scales", "64,32", "--average", "logits", "--save")  # their mean, whichever comes first
     assert rescli("eval", run, "--data", photographs, *scales, "--threads", "1").code == 0
     assert set(read_run(run).analysis["tests"]) == {"10-crop", "scales-32-64-logits"}
     assert digest(read_run(run).momentum) == digest(before.momentum)
