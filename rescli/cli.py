@@ -23,7 +23,7 @@ import rescli
 from rescli import console
 from rescli.commands import analyze, backends, bench, build, data, flops, layers, profile, reproduce, runs, train
 from rescli.commands import eval as evaluation
-from rescli.errors import Interrupted, RescliError, StoreError, UsageError, out_of_memory
+from rescli.errors import Interrupted, RescliError, StoreError, UsageError, failure
 
 app = typer.Typer(
     name="rescli",
@@ -181,9 +181,7 @@ def _translate(error: Exception) -> RescliError:
         return RescliError(f"the output could not be written: {error.strerror}")
     if isinstance(error, OSError) and error.errno in _CLOSED and error.filename is not None:
         return StoreError(f"{os.fsdecode(error.filename)}: cannot be looked at: {error.strerror}", "Check the path.")
-    if out_of_memory(error):
-        return RescliError("out of memory", "Try a smaller --batch-size, or another --precision.")
-    return RescliError(
+    return failure(error) or RescliError(
         f"unexpected {type(error).__name__}: {error}",
         "This is a bug in rescli. The same command with --debug shows where.",
     )

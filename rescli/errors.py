@@ -83,3 +83,14 @@ def out_of_memory(error: BaseException) -> bool:
     """Whether memory ran out, on the processor or on a device, whichever way Python or PyTorch say it."""
     named = isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError"
     return named or (isinstance(error, RuntimeError) and any(words in str(error) for words in NO_MEMORY))
+
+
+def failure(error: Exception) -> RescliError | None:
+    """What a user can meet: the error itself, or that memory ran out. None for a bug."""
+    if isinstance(error, RescliError):
+        return error
+    return (
+        RescliError("out of memory", "Try a smaller --batch-size, or another --precision.")
+        if out_of_memory(error)
+        else None
+    )

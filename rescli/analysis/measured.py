@@ -11,7 +11,7 @@ from rescli.analysis.groups import group
 from rescli.analysis.responses import Responses, responses
 from rescli.analysis.run import Run
 from rescli.analysis.subject import Wishes
-from rescli.errors import RescliError
+from rescli.errors import failure
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -36,8 +36,10 @@ def measure(runs: Sequence[Run], wishes: Wishes, tell: Callable[[str], None] = l
         try:
             found.append(responses(str(one.path), wishes))
             norms.append(gradients(str(one.path), Wishes(split="train", **_where(wishes)), batches=4, batch_size=64))
-        except RescliError as error:
-            notes.append(error.message)
+        except Exception as error:
+            if (why := failure(error)) is None:
+                raise
+            notes.append(f"{one.label} was not measured: {why.message}")
     return Measured(responses=tuple(found), gradients=tuple(norms), notes=tuple(notes))
 
 

@@ -14,7 +14,7 @@ from rescli.analysis.gradients import Gradients, gradients
 from rescli.analysis.responses import Responses, responses
 from rescli.analysis.run import Run
 from rescli.analysis.subject import Wishes
-from rescli.errors import RescliError, StoreError, out_of_memory
+from rescli.errors import StoreError, failure
 from rescli.models.weights.digest import digest
 from rescli.reproduce.codec import (
     dumps,
@@ -68,12 +68,10 @@ def measure(
                 found.append(_kept(run, "responses", partial(_look, run, wishes, tell)))
             if "gradients" in element.shows:
                 norms.append(_kept(run, "gradients", partial(_differentiate, run, wishes, tell)))
-        except RescliError as error:
-            notes.append(f"{net.label} was not measured: {error.message}")
         except Exception as error:
-            if not out_of_memory(error):
+            if (why := failure(error)) is None:
                 raise
-            notes.append(f"{net.label} was not measured: out of memory")
+            notes.append(f"{net.label} was not measured: {why.message}")
     return Layers(responses=tuple(found), gradients=tuple(norms), notes=tuple(notes))
 
 

@@ -13,11 +13,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
+from rescli.analysis import measured as page
+from rescli.analysis.collect import collect
 from rescli.analysis.gradients import gradients, gradients_plot
 from rescli.analysis.points import points, weighted
 from rescli.analysis.responses import responses, save
 from rescli.analysis.subject import Wishes, open_subject
 from rescli.backends.probes import Responses
+from rescli.commands.analyze.measuring import measured
 from rescli.data.read import load
 from rescli.engine.networks import open_network, save_network
 from rescli.errors import DataError, RescliError, StoreError, UsageError
@@ -293,3 +296,27 @@ def test_a_network_may_have_a_dot_in_its_name(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="100 classes") as refused:
         responses("cifar100-resnet20", replace(SOME, dataset="synthetic"))
     assert "--dataset" in refused.value.hint
+
+
+def test_a_net_that_is_too_large_hides_no_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of several in `analyze responses` and on the page of a report; alone it is an error."""
+
+    def look(what: str) -> str:
+        if "big" in what:
+            raise RuntimeError("CUDA error: out of memory")
+        return what
+
+    found, (skipped,) = measured(["resnet20", "big", "resnet56"], look, strict=False)
+    assert (found, skipped.path.name, skipped.why) == (["resnet20", "resnet56"], "big", "out of memory")
+    for nets, strict in ((["big"], False), (["resnet20", "big"], True)):
+        with pytest.raises(RuntimeError, match="out of memory"):
+            measured(nets, look, strict=strict)
+    with pytest.raises(RescliError, match="none of these"):
+        measured(["big", "bigger"], look, strict=False)
+
+    for depth in (20, 56):
+        a_run(tmp_path / f"{depth}.h5", depth=depth)
+    monkeypatch.setattr(page, "responses", lambda what, _: look(what.replace("56", "big")))
+    monkeypatch.setattr(page, "gradients", lambda what, *_, **__: what)
+    whole = page.measure(collect([tmp_path]).runs, Wishes())
+    assert (len(whole.responses), whole.notes) == (1, ("ResNet-56 was not measured: out of memory",))

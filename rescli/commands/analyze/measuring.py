@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 from rescli import console
 from rescli.commands.options import option, plain
 from rescli.data.names import DATASETS
-from rescli.errors import RescliError, StoreError
+from rescli.errors import RescliError, StoreError, failure
 
 if TYPE_CHECKING:
     from rescli.analysis.collect import Skipped
@@ -61,11 +61,12 @@ def measured(
             console.note(f"{what} ({number} of {len(whats)})")
         try:
             found.append(measure(what))
-        except RescliError as error:
-            if strict or len(whats) == 1:
+        except Exception as error:
+            why = failure(error)
+            if why is None or strict or len(whats) == 1:
                 raise
-            kinds[error.exit_code] = type(error)
-            skipped.append(Skipped(path=Path(what), why=error.message.removeprefix(f"{what}: ")))
+            kinds[why.exit_code] = type(why)
+            skipped.append(Skipped(path=Path(what), why=why.message.removeprefix(f"{what}: ")))
             console.note(f"Skipped {what}: {skipped[-1].why}")
     if not found:
         kind = next(iter(kinds.values())) if len(kinds) == 1 else StoreError
