@@ -128,6 +128,17 @@ def chosen(element: Element, depths: Collection[int]) -> tuple[Net, ...]:
     return nets
 
 
+def check_depths(elements: Iterable[Element], depths: Collection[int]) -> None:
+    """Raises `UsageError` for a depth that no net of any of these elements has."""
+    there = sorted({net.depth for element in elements for net in element.nets})
+    unknown = [depth for depth in depths if depth not in there]
+    if unknown:
+        raise UsageError(
+            f"--depth {unknown[0]}: none of these elements has a net with so many layers",
+            f"Their nets have {', '.join(map(str, there))} layers.",
+        )
+
+
 def not_run(element: Element) -> UsageError:
     """Why a study does not run this element, and what does."""
     return UsageError(

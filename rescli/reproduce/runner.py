@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -13,7 +14,7 @@ from rescli.errors import StoreError
 from rescli.reproduce.children import Child, begin, died
 from rescli.reproduce.places import Place
 from rescli.reproduce.plan import Planned
-from rescli.reproduce.study import State, state_of
+from rescli.reproduce.study import State, check_recipe, state_of
 
 TICK = 0.2
 EVERY = 60.0
@@ -75,9 +76,9 @@ class Runner:
                 if self._stop.received is None:
                     self._begin()
                 elif self._stop.count > passed_on:
+                    for child in self._children:  # a second Ctrl-C would be one that cannot wait, which this is not
+                        child.tell(signal.SIGTERM if passed_on else self._stop.received)
                     passed_on = self._stop.count
-                    for child in self._children:
-                        child.tell(self._stop.received)
                 if not self._children and (self._stop.received or not (self._open and self._wait)):
                     break
                 self._report()
@@ -86,7 +87,7 @@ class Runner:
             if self._children and passed_on:
                 time.sleep(ECHO)  # else they would take the second one for the first
             for child in self._children:  # only after an error, or a second Ctrl-C: they must not stay behind unseen
-                child.tell(self._stop.received or 15)
+                child.tell(self._stop.received or signal.SIGTERM)
         self._settle()
         return self.ledger
 
@@ -103,6 +104,7 @@ class Runner:
             elif self._free and not self._in_other_hands(run, state):
                 place = self._free[0]
                 try:
+                    check_recipe(run)
                     child = begin(run, place, new=state.word == "missing")
                 except StoreError as error:  # the others may have more luck
                     self._close(run, f"cannot be trained: {error.message}")
@@ -140,8 +142,7 @@ class Runner:
             elif self._stop.received is not None and (code in (75, 130) or code < 0):
                 self._open.append(run)
                 self._tell(f"{run.title}: stopped after iteration {state.iteration:,}")
-            elif state.at_work or (child.locked_out() and self._lost[run] < TRIES):
-                # Another process was quicker: it has the lock, and may say who it is a moment later.
+            elif self._was_beaten(child, state):
                 self._lost[run] += 1
                 self._lost_at[run] = time.monotonic()
                 self._open.append(run)
@@ -150,9 +151,18 @@ class Runner:
                 self.ledger.stopped.append(run)
                 self._tell(f"{run.title}: {child.last_words()}")
             else:
-                why = died(code) if code < 0 else child.last_words() or died(code)
+                why = died(code) if code < 0 else (not code and state.error) or child.last_words() or died(code)
                 self.ledger.failed[run] = f"{why} (exit code {code})"
                 self._tell(f"{run.title}: failed: {why}; {run.log} has all it said {self._count()}")
+
+    def _was_beaten(self, child: Child, state: State) -> bool:
+        """Whether another process was quicker: it has the lock, and may say who it is a moment later.
+
+        What a process of another machine has left beside the lock says nothing of an end that had to do with no lock.
+        """
+        if state.holder is not None and state.holder.alive:
+            return True
+        return child.locked_out() and (state.at_work or self._lost[child.run] < TRIES)
 
     def _report(self) -> None:
         """A line now and then on the runs in progress, from the headers of their stores."""

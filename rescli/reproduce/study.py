@@ -54,7 +54,7 @@ class State:
 def state_of(run: Planned) -> State:
     """How a run stands, by its store's header and by who holds it. Reads 4 KiB, of a finished run all of it.
 
-    A run that is to go on is held against its recipe by who trains it.
+    `check_recipe` holds one that is to go on against its recipe.
     """
     if not run.path.exists():
         at_work = holder(run.path)  # one that has begun writes its first store after some seconds
@@ -76,7 +76,7 @@ def state_of(run: Planned) -> State:
     if not wrong and listed.status == "finished":
         wrong = _strays(run)
     if wrong:
-        return State(word="other", error=f"{run.path} holds another run: {', '.join(wrong)}", summary=summary)
+        return State(word="other", error=_another(run, wrong), summary=summary)
     words: dict[str, Word] = {"finished": "finished", "diverged": "diverged", "running": "running"}
     return State(
         word=words.get(listed.status, "stopped"),
@@ -86,8 +86,18 @@ def state_of(run: Planned) -> State:
     )
 
 
+def check_recipe(run: Planned) -> None:
+    """Raises `StoreError` where a run has begun that is none of this study's, before hours go into it. Reads the store."""
+    if run.path.exists() and (wrong := _strays(run)):
+        raise StoreError(_another(run, wrong), "Name another folder with --out, or take the run away.")
+
+
+def _another(run: Planned, wrong: Sequence[str]) -> str:
+    return f"{run.path} holds another run: {', '.join(wrong)}"
+
+
 def _strays(run: Planned) -> list[str]:
-    """Where a finished run is none that this study would train; of a store that cannot be read others tell."""
+    """Where a run is none that this study would train; of a store that cannot be read others tell."""
     from rescli.store.reader import (
         read_run,  # loads h5py, which whoever asks for a study that has not begun does without
     )

@@ -76,6 +76,13 @@ def test_a_depth_that_is_not_there() -> None:
         plan([element("fig1")], Settings(), FOLDER, depths=(110,))
 
 
+def test_a_depth_that_no_element_has_is_not_dropped(rescli: Rescli) -> None:
+    refused = rescli("reproduce", "table6", "--depth", "20", "--depth", "65", "--print")
+    assert (refused.code, refused.out, "--depth 65: none of these elements" in refused.err) == (2, "", True)
+    both = rescli("reproduce", "fig1", "table6", "--depth", "20", "--depth", "110", "--print")
+    assert len(both.out.splitlines()) == 7, "110 layers are of one of them only"
+
+
 @pytest.mark.parametrize(("scale", "iterations"), [(1.0, 64_000), (0.0625, 4_000), (1e-6, 1)])
 def test_scale(scale: float, iterations: int) -> None:
     assert Settings(scale=scale).iterations == iterations

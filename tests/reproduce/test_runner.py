@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from filelock import FileLock
 
-from rescli.engine.stopping import StopSignals
+from rescli.engine.stopping import ECHO, StopSignals
 from rescli.recipes.cifar import CifarRecipe
 from rescli.reproduce import runner
 from rescli.reproduce.children import Child
@@ -179,6 +179,27 @@ def test_a_signal_reaches_the_runs_and_the_same_command_goes_on(
     assert "plain-20, seed 0: goes on after iteration 32" in again.err
 
 
+@pytest.mark.parametrize("second", ["SIGTERM", "SIGHUP"])
+def test_a_signal_after_ctrl_c_is_no_second_ctrl_c(second: str, trainer: Trainer, tmp_path: Path) -> None:
+    """The runs are at their checkpoints when the terminal is closed, or the time of the job is over."""
+    trainer(**{P20: "linger"})
+    run = planned(tmp_path)[0]
+
+    def stop() -> None:
+        until(lambda: state_of(run).word == "running" and run.path.exists())
+        os.kill(os.getpid(), signal.SIGINT)
+        time.sleep(4 * ECHO)
+        os.kill(os.getpid(), signal.Signals[second])
+
+    thread = threading.Thread(target=stop)
+    with StopSignals() as heard:
+        thread.start()
+        ledger = Runner([run], [Place()], heard, lambda _: None).carry_out()
+        thread.join()
+    assert (ledger.stopped, heard.count) == ([run], 2)
+    assert state_of(run).word == "stopped", run.log.read_text()
+
+
 def test_what_another_process_is_at_work_on_is_left_to_it(rescli: Rescli, trainer: Trainer, tmp_path: Path) -> None:
     trainer(**{P20: "hang"})
     run = planned(tmp_path)[0]
@@ -268,6 +289,33 @@ def test_a_process_of_another_machine_may_be_dead(
 
     ledger = Runner([run], [Place()], StopSignals(), tell, wait=True).carry_out()
     assert (ledger.finished, ledger.failed) == ([run], {})
+
+
+def test_an_error_before_the_lock_is_told_whoever_is_believed_to_have_it(
+    trainer: Trainer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A container that has died leaves its word beside the lock, and the next one has another host's name."""
+    trainer(**{P20: "refuse"})
+    run = planned(tmp_path)[0]
+    with monkeypatch.context() as elsewhere:
+        elsewhere.setattr("socket.gethostname", lambda: "another machine")
+        owner.announce(run.path, "rescli train cifar")
+    ledger = Runner([run], [Place()], StopSignals(), lambda _: None).carry_out()
+    assert (ledger.failed, ledger.elsewhere) == ({run: "backend 'cuda' failed (exit code 5)"}, {})
+
+
+def test_a_run_of_another_recipe_is_not_trained_to_its_end(rescli: Rescli, trainer: Trainer, tmp_path: Path) -> None:
+    recipe = CifarRecipe(
+        depth=20, plain=True, dataset="synthetic", iterations=64, precision="fp32", learning_rate=0.01
+    ).resolved()
+    write_run(tmp_path / f"{P20}.h5", a_record(recipe, 32, "stopped"))
+    before = (tmp_path / f"{P20}.h5").read_bytes()
+    done = rescli("reproduce", "fig1", *SMALL, "--out", tmp_path)
+    assert done.code == 1
+    assert "plain-20, seed 0: cannot be trained" in done.err
+    assert f"{tmp_path / P20}.h5 holds another run: learning_rate 0.01" in done.err
+    assert ((tmp_path / f"{P20}.h5").read_bytes(), (tmp_path / f"{P20}.log").exists()) == (before, False)
+    assert state_of(planned(tmp_path)[1]).word == "finished"
 
 
 def test_a_run_in_another_precision_is_not_the_one_that_was_asked_for(

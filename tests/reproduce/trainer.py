@@ -1,7 +1,8 @@
 """A stand-in for `rescli train cifar`: takes its arguments, holds the lock, writes stores, hears signals; learns nothing.
 
 It does without torch, so that tests can run many. What it should do otherwise stands in TRAINER, a JSON object of run names:
-"fail" (exit code 1), "hang" (until a signal), "die" (SIGKILL).
+"fail" (exit code 1), "refuse" (before it has the lock, exit code 5), "hang" (until a signal), "linger" (and a second longer),
+"die" (SIGKILL).
 """
 
 from __future__ import annotations
@@ -40,6 +41,9 @@ def main(words: list[str]) -> int:
     ).resolved()
     wish = json.loads(os.environ.get("TRAINER", "{}")).get(path.stem, "")
     print("trained with", options.get("threads"), "threads on", os.environ.get("CUDA_VISIBLE_DEVICES"))
+    if wish == "refuse":
+        print("Error: backend 'cuda' failed")
+        return 5
     try:
         with RunLock(path), StopSignals() as stop:
             if wish == "fail":
@@ -49,9 +53,10 @@ def main(words: list[str]) -> int:
             write_run(path, a_record(recipe, half, "running"))
             if wish == "die":
                 os.kill(os.getpid(), signal.SIGKILL)
-            while wish == "hang" and stop.received is None:
+            while wish in ("hang", "linger") and stop.received is None:
                 time.sleep(0.02)
             if stop.received is not None:
+                time.sleep(wish == "linger")
                 write_run(path, a_record(recipe, half, "stopped"))
                 print(f"Stopped: {stop.received.name} after iteration {half}, with a checkpoint in {path}")
                 return 130 if stop.received is signal.SIGINT else 75

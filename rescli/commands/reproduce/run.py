@@ -99,8 +99,9 @@ def run(
     for mark in settings.marks:
         console.note(f"Not the paper's: {mark}")
     from rescli.reproduce.conduct import Order
-    from rescli.reproduce.plan import plan, script
+    from rescli.reproduce.plan import check_depths, plan, script
 
+    check_depths([one for one in elements if one not in elsewhere], depth or ())
     wanted = {
         one: plan([one], settings, out, seeds=seeds, first_seed=seed, depths=depth or ())
         for one in elements
