@@ -10,6 +10,13 @@ import pytest
 
 from rescli.program import surroundings
 
+LOAD = """
+import sys
+sys.path[0] = "/where/scripts/are"
+from rescli.engine.timing import time_loading
+time_loading()
+print("rescli loaded")
+"""
 BEGIN = """
 import os, subprocess, sys
 sys.path[0] = "/where/scripts/are"
@@ -18,10 +25,12 @@ sys.exit(subprocess.run([*PROGRAM, "--version"], env={**os.environ, **surroundin
 """
 
 
+@pytest.mark.parametrize("code", [BEGIN, LOAD])
 @pytest.mark.skipif(sys.version_info < (3, 11), reason="nothing tells an older Python to look elsewhere")
-def test_modules_in_the_current_folder_are_the_users_own(tmp_path: Path) -> None:
-    (tmp_path / "typer.py").write_text("raise SystemExit('this is mine')\n")
-    ended = subprocess.run([sys.executable, "-c", BEGIN], cwd=tmp_path, capture_output=True, text=True, check=False)
+def test_modules_in_the_current_folder_are_the_users_own(code: str, tmp_path: Path) -> None:
+    for name in ("typer.py", "h5py.py"):
+        (tmp_path / name).write_text("raise SystemExit('this is mine')\n")
+    ended = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False)
     assert (ended.returncode, ended.stdout[:6], ended.stderr) == (0, "rescli", "")
 
 

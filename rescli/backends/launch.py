@@ -6,14 +6,17 @@ import json
 import logging
 import os
 import signal
+import threading
+import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from types import FrameType
 from typing import Any
 
+import psutil
 from torch.distributed.elastic.multiprocessing.api import SignalException
 from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
 from torch.distributed.run import parse_args, run
@@ -38,8 +41,11 @@ class Ending:
     reason: Mapping[str, Any] = field(default_factory=dict)
 
 
-def launch(devices: int, arguments: Sequence[str], *, threads: int | None = None) -> Ending:
-    """Run `rescli ARGUMENTS` in `devices` processes and wait for them."""
+def launch(devices: int, arguments: Sequence[str], *, threads: int | None = None, echo: float = 0.0) -> Ending:
+    """Run `rescli ARGUMENTS` in `devices` processes and wait for them. A second Ctrl-C kills them.
+
+    One that comes within `echo` seconds of the first is the same.
+    """
     # The launcher's own log repeats in many lines what a process says in two.
     logging.getLogger("torch.distributed").setLevel(logging.CRITICAL)
     os.environ.setdefault("OMP_NUM_THREADS", str(threads or max(1, len(os.sched_getaffinity(0)) // devices)))
@@ -50,7 +56,7 @@ def launch(devices: int, arguments: Sequence[str], *, threads: int | None = None
     with TemporaryDirectory(prefix="rescli-") as reasons:
         os.environ[REASONS] = reasons
         try:
-            with _passing_on(signal.SIGUSR1):
+            with _passing_on(signal.SIGUSR1), _second_ctrl_c_kills(echo):
                 run(parse_args(["--standalone", f"--nproc-per-node={devices}", *PROGRAM[1:], *arguments]))  # type: ignore[no-untyped-call]
         except SignalException as error:
             return Ending(signal=int(error.sigval))
@@ -87,3 +93,37 @@ def _passing_on(number: signal.Signals) -> Iterator[None]:
         yield
     finally:
         signal.signal(number, before)
+
+
+@contextmanager
+def _second_ctrl_c_kills(echo: float) -> Iterator[None]:
+    """PyTorch's launcher, which handles the signals meanwhile, would give the processes all their time once more.
+
+    Whoever handles a signal, Python also writes its number into a file that was set for that.
+    """
+    reading, writing = os.pipe()
+    os.set_blocking(writing, False)
+    before = signal.set_wakeup_fd(writing, warn_on_full_buffer=False)
+    listener = threading.Thread(target=_listen, args=(reading, echo), name="rescli-second-ctrl-c", daemon=True)
+    listener.start()
+    try:
+        yield
+    finally:
+        signal.set_wakeup_fd(before)
+        os.close(writing)  # which ends the thread
+        listener.join()
+        os.close(reading)
+
+
+def _listen(reading: int, echo: float) -> None:
+    first: float | None = None
+    while number := os.read(reading, 1):
+        if number[0] != signal.SIGINT:
+            continue
+        now = time.monotonic()
+        if first is None:
+            first = now
+        elif now - first >= echo:
+            for process in psutil.Process().children(recursive=True):
+                with suppress(psutil.NoSuchProcess):
+                    process.kill()

@@ -83,6 +83,8 @@ def steps(run: Training) -> Iterator[None]:
         if stopping or saving:
             checkpoint(run, "stopped" if stopping else "running")
         if stopping:
+            # Nobody leaves before the store is written: half a minute after the first, PyTorch's launcher kills the others.
+            run.team.any(False)
             return
         _iterate(run)
         yield

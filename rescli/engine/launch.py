@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from rescli.backends.launch import Ending, launch
+from rescli.engine.stopping import ECHO
 from rescli.errors import Interrupted, RescliError, StoppedEarly, StoreError
 from rescli.store.reader import read_run
 
@@ -17,7 +18,7 @@ def train_on(devices: int, arguments: Sequence[str], path: Path, *, threads: int
     Raises a `RescliError` with the exit code of the process that failed first, who has said itself what was wrong.
     """
     before = _status(path)
-    ending = launch(devices, arguments, threads=threads)
+    ending = launch(devices, arguments, threads=threads, echo=ECHO)
     if ending.signal is not None and (error := _stopped(ending.signal, path, before)) is not None:
         raise error
     if ending.rank is not None:

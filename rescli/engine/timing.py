@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import time
@@ -15,6 +16,7 @@ from rescli.data.feed import ResidentImages
 from rescli.engine.prepare import Prepared, prepare, start
 from rescli.engine.request import Request
 from rescli.profiling.memory import training_memory
+from rescli.program import surroundings
 
 WARM_UP = 3
 """Steps before the clock counts, of each size of batch: a GPU's step is compiled in the first, and recorded in the third."""
@@ -68,7 +70,8 @@ def time_run(request: Request) -> Timing:
 def time_loading() -> float:
     """Seconds until a process of its own has loaded everything that training needs."""
     before = time.perf_counter()
-    subprocess.run([sys.executable, "-c", "import rescli.engine.train"], check=True, stdin=subprocess.DEVNULL)
+    command = [sys.executable, "-c", "import rescli.engine.train"]
+    subprocess.run(command, check=True, stdin=subprocess.DEVNULL, env={**os.environ, **surroundings()})
     return time.perf_counter() - before
 
 

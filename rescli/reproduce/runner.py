@@ -6,6 +6,7 @@ import signal
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -85,7 +86,8 @@ class Runner:
                 time.sleep(TICK)
         finally:
             if self._children and passed_on:
-                time.sleep(ECHO)  # else they would take the second one for the first
+                with suppress(KeyboardInterrupt):  # the key may be held down
+                    time.sleep(ECHO)  # else they would take the second one for the first
             for child in self._children:  # only after an error, or a second Ctrl-C: they must not stay behind unseen
                 child.tell(self._stop.received or signal.SIGTERM)
         self._settle()

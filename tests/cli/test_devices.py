@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import signal
+import time
 from pathlib import Path
 
 import numpy as np
@@ -82,6 +83,25 @@ def test_a_process_that_dies_ends_the_job_and_not_the_store(tmp_path: Path) -> N
     assert json.loads(done.out)["exit_code"] == done.code, "one document, and the launcher's"
     assert "Traceback" not in done.err
     assert verify(path) is not None
+    assert stored_iteration(path) > 0
+
+
+def test_a_second_ctrl_c_waits_for_no_process(tmp_path: Path) -> None:
+    """One of them hangs, so that there is no checkpoint to wait for."""
+    path = tmp_path / "run.h5"
+    long = (*NET, "--batch-size", "16", "--iterations", "100000", "--checkpoint-every", "0.2", "--out", "run.h5")
+    with Job(*long, "--devices", "2", folder=tmp_path) as pair:
+        pair.wait_for_progress(path)
+        processes = psutil.Process(pair.process.pid).children()
+        next(child for child in processes if child.environ().get("RANK") == "1").suspend()
+        pair.process.send_signal(signal.SIGINT)
+        time.sleep(1.0)
+        assert pair.process.poll() is None
+        pair.process.send_signal(signal.SIGINT)
+        done = pair.wait()
+    assert (done.code, "Traceback" in done.err) == (130, False), done.err
+    assert "no checkpoint since" in done.err
+    assert not [child for child in processes if child.is_running()]
     assert stored_iteration(path) > 0
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from dataclasses import replace
 from pathlib import Path
 
@@ -20,12 +21,14 @@ from rescli.engine.fit import Diverged
 from rescli.engine.observer import Silent
 from rescli.engine.progress import Metrics, Progress
 from rescli.engine.request import Request
+from rescli.engine.stopping import StopSignals
 from rescli.engine.train import train
-from rescli.errors import UsageError
+from rescli.errors import StoppedEarly, UsageError
 from rescli.models.build import build
 from rescli.models.cifar import cifar_spec
 from rescli.models.resnet import ResNet
 from rescli.recipes.cifar import CifarRecipe
+from rescli.store.header import read_header
 from rescli.store.reader import read_run
 from rescli.store.record import RunRecord, Status
 from tests.engine.conftest import Train, small
@@ -248,3 +251,22 @@ def test_the_first_process_alone_says_when_a_checkpoint_is_due(
 
     assert len(seen) == saves
     assert path.exists() == (rank == 0)
+
+
+def test_nobody_leaves_a_stopped_job_before_its_store_is_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, stop = tmp_path / "run.h5", StopSignals()
+    stored: list[str] = []
+
+    class Asked(Alone):
+        def any(self, *flags: bool) -> tuple[bool, ...]:
+            stored.append(str(read_header(path).summary["status"]) if path.exists() else "not yet")
+            stop.received = signal.SIGTERM
+            return flags
+
+    for place in ("rescli.engine.train.join", "rescli.engine.prepare.join"):
+        monkeypatch.setattr(place, lambda: Asked(0, 1))
+    with pytest.raises(StoppedEarly):
+        train(Request(recipe=small(), path=path, threads=1, backend="cpu"), Silent(), stop)
+    assert (len(stored), stored[-1]) == (3, "stopped")

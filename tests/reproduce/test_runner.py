@@ -200,6 +200,35 @@ def test_a_signal_after_ctrl_c_is_no_second_ctrl_c(second: str, trainer: Trainer
     assert state_of(run).word == "stopped", run.log.read_text()
 
 
+def test_ctrl_c_held_down_leaves_no_run_behind(trainer: Trainer, tmp_path: Path) -> None:
+    """The second one leaves at once, and the third comes before the runs have been told."""
+    trainer(**{P20: "linger"})
+    run = planned(tmp_path)[0]
+
+    def stop() -> None:
+        until(lambda: state_of(run).word == "running" and run.path.exists())
+        for seconds in (4 * ECHO, ECHO / 2, 0):
+            os.kill(os.getpid(), signal.SIGINT)
+            time.sleep(seconds)
+
+    thread = threading.Thread(target=stop)
+
+    def to_the_last_of_them(one: Runner) -> None:
+        thread.start()
+        try:
+            one.carry_out()
+        finally:
+            thread.join()
+
+    with StopSignals() as heard:
+        interrupted = Runner([run], [Place()], heard, lambda _: None)
+        with pytest.raises(KeyboardInterrupt):
+            to_the_last_of_them(interrupted)
+    (child,) = interrupted._children
+    child.process.wait(0.8)  # it would have lingered for a second, and left with a checkpoint
+    assert child.process.returncode not in (0, 130)
+
+
 def test_what_another_process_is_at_work_on_is_left_to_it(rescli: Rescli, trainer: Trainer, tmp_path: Path) -> None:
     trainer(**{P20: "hang"})
     run = planned(tmp_path)[0]
