@@ -94,11 +94,17 @@ class Listing:
 
 
 def splits_of(root: Path) -> tuple[str, ...]:
-    """Which of train and val a folder or a file of packed images has. Raises `DataError` for a file of another kind."""
+    """Which of train and val a folder or a file of packed images has.
+
+    Raises `DataError` for a file of another kind, and for a split that is a link to nothing: it is not left out in silence.
+    """
     if root.is_file():
         from rescli.data.packed import packed_splits
 
         return packed_splits(root)
+    for name in SPLITS:
+        if (root / name).is_symlink() and not (root / name).exists():
+            raise _broken(root / name)
     return tuple(name for name in SPLITS if (root / name).is_dir())
 
 
@@ -167,10 +173,13 @@ def _check_links(folder: Path, entries: Sequence[os.DirEntry[str]]) -> None:
             try:
                 entry.stat()
             except FileNotFoundError as error:
-                raise DataError(
-                    f"{folder / entry.name}: is a link to something that is not there",
-                    "Bring back what it leads to, or take the link away.",
-                ) from error
+                raise _broken(folder / entry.name) from error
+
+
+def _broken(link: Path) -> DataError:
+    return DataError(
+        f"{link}: is a link to something that is not there", "Bring back what it leads to, or take the link away."
+    )
 
 
 def _itself(root: Path, split: str, classes: Sequence[str]) -> Path:

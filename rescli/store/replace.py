@@ -125,8 +125,12 @@ def _opened(left: Path) -> int:
 
 
 def _unlinked(left: Path) -> bool:
-    with suppress(FileNotFoundError):
+    try:
         os.unlink(left)
+    except FileNotFoundError:
+        return True
+    except PermissionError:  # somebody else's, in a folder where everybody removes his own
+        return False
     return True
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from rescli.data.listing import UNKNOWN, Listing, list_images, read_classes
+from rescli.data.listing import UNKNOWN, Listing, list_images, read_classes, splits_of
 from rescli.errors import DataError, UsageError
 
 
@@ -190,6 +190,14 @@ def test_a_link_that_leads_nowhere_is_not_left_out(tmp_path: Path, name: str) ->
     (tmp_path / "val" / name).symlink_to(tmp_path / "nowhere")
     with pytest.raises(DataError, match=f"{name}: is a link to something that is not there"):
         list_images(tmp_path, "val")
+
+
+def test_a_split_that_leads_nowhere_is_not_left_out(tmp_path: Path) -> None:
+    touch(tmp_path / "train" / "a" / "1.png")
+    assert splits_of(tmp_path) == ("train",)
+    (tmp_path / "val").symlink_to(tmp_path / "purged")
+    with pytest.raises(DataError, match="val: is a link to something that is not there"):
+        splits_of(tmp_path)
 
 
 def test_an_image_with_two_classes(tmp_path: Path) -> None:

@@ -448,3 +448,19 @@ def test_what_others_are_at_work_on_stays_where_it_may_only_be_read(
     monkeypatch.setattr(os, "open", refusing(os.O_RDWR))
     assert module.sweep(target) == []
     assert not new.exists()
+
+
+def test_what_another_user_has_left_in_a_shared_folder_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in /tmp, where one may write, and remove only what is one's own."""
+    target, theirs = tmp_path / "figure.svg", tmp_path / "figure.svg.0123abcd.new"
+    theirs.write_bytes(b"half")
+    real = os.unlink
+
+    def refusing(path: Any, *more: Any) -> None:
+        if Path(path) == theirs:
+            raise PermissionError(errno.EPERM, "Operation not permitted")
+        real(path, *more)
+
+    monkeypatch.setattr(os, "unlink", refusing)
+    module.install(target, b"whole", keep=None)
+    assert (target.read_bytes(), theirs.exists()) == (b"whole", True)
