@@ -47,15 +47,15 @@ class Scorer:
         n, views = pixels.shape[:2]
         flat = torch.from_numpy(np.ascontiguousarray(pixels)).flatten(0, 1)
         at_once = max(1, self._pixels // (flat.shape[2] * flat.shape[3]))
-        parts = [self._of(feed(part.to(self._device)), look) for part in torch.split(flat, at_once)]
+        parts = [self._of(feed, part.to(self._device), look) for part in torch.split(flat, at_once)]
         scores: npt.NDArray[np.float64] = torch.cat(parts).view(n, views, -1).mean(1).cpu().numpy()
         return scores
 
-    def _of(self, x: Tensor, look: Look) -> Tensor:
-        """Scores float64 [n, classes] of inputs [n, 3, H, W]."""
-        scores = self._positions(x, look)
+    def _of(self, feed: nn.Module, pixels: Tensor, look: Look) -> Tensor:
+        """Scores float64 [n, classes] of pixels [n, 3, H, W]. A mean image is not mirrored with them, as in training."""
+        scores = self._positions(feed(pixels), look)
         if look.mirrored:
-            scores = (scores + self._positions(x.flip(3), look)) / 2
+            scores = (scores + self._positions(feed(pixels.flip(3)), look)) / 2
         return scores
 
     def _positions(self, x: Tensor, look: Look) -> Tensor:

@@ -76,6 +76,11 @@ def load_module(target: str) -> nn.Module:
         raise UsageError(
             f"{target}: {package!r} cannot be imported: {error}", "Give package.module:callable."
         ) from error
+    except (Exception, SystemExit) as error:
+        raise RescliError(
+            f"{target}: importing {package} failed: {type(error).__name__}: {error}",
+            "Does it import by itself?",
+        ) from error
     made = getattr(library, attribute, None)
     if made is None:
         near = get_close_matches(attribute, dir(library), n=2)
@@ -84,7 +89,7 @@ def load_module(target: str) -> nn.Module:
     try:
         with torch.device("meta"):
             net = made if isinstance(made, nn.Module) else made()
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise RescliError(f"{target}: making it failed: {type(error).__name__}: {error}", _WAY) from error
     if not isinstance(net, nn.Module):
         raise UsageError(f"{target} is a {type(net).__name__}, not an nn.Module", "Name a function that makes one.")

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
 
-from rescli.backends.base import Job
+from rescli.backends.base import Job, Look
 from rescli.backends.cpu import CpuBackend, has_bf16
+from rescli.backends.scores import Scorer
 from rescli.data.mean import mean_image
 from rescli.data.order import Order
-from rescli.data.pixels import PhotographFeed
+from rescli.data.pixels import Normalized, PhotographFeed
 from rescli.errors import BackendError, StoreError
 from rescli.models.build import build
 from rescli.models.cifar import cifar_spec
@@ -192,3 +194,13 @@ def test_averaged_statistics_are_put_back_if_somebody_says_stop(images: Any) -> 
     after = worker.state().model
     assert not np.array_equal(after["bn1.running_mean"], before["bn1.running_mean"])
     assert np.array_equal(after["fc.weight"], before["fc.weight"])
+
+
+def test_a_mean_image_is_not_mirrored_with_the_picture() -> None:
+    random = np.random.default_rng(0)
+    feed = Normalized(random.random((16, 16, 3), np.float32), np.ones(3, np.float32), 255.0)
+    scorer = Scorer(build(cifar_spec(8), seed=1), bf16=False, device=torch.device("cpu"), finish=lambda net: net)
+    pixels = random.integers(0, 256, (2, 1, 3, 16, 16), np.uint8)
+    look = Look(average="logits", pooling=None, mirrored=False)
+    both = (scorer(feed, pixels, look) + scorer(feed, pixels[..., ::-1], look)) / 2
+    assert np.array_equal(scorer(feed, pixels, replace(look, mirrored=True)), both)

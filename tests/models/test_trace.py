@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import resource
+import sys
 from pathlib import Path
 
 import pytest
@@ -85,6 +86,27 @@ def test_nothing_is_allocated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
 def test_what_is_no_module(target: str, word: str) -> None:
     with pytest.raises(UsageError, match=word):
         load_module(target)
+
+
+@pytest.mark.parametrize(
+    ("text", "word"),
+    [
+        ("def make(:", "importing own_net failed: SyntaxError"),
+        ("raise RuntimeError('no')", "importing own_net failed: RuntimeError: no"),
+        ("raise SystemExit(3)", "importing own_net failed: SystemExit: 3"),
+        ("def make():\n    raise SystemExit(3)", "making it failed: SystemExit: 3"),
+    ],
+)
+def test_a_module_that_fails_is_no_bug_of_ours(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str, word: str
+) -> None:
+    (tmp_path / "own_net.py").write_text(text)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "own_net", raising=False)
+    with pytest.raises(RescliError, match=word):
+        load_module("own_net:make")
+    monkeypatch.delitem(sys.modules, "own_net", raising=False)
 
 
 def test_what_cannot_run_without_numbers() -> None:
