@@ -33,12 +33,16 @@ def open_network(
     `NORMALIZATIONS`, `layout` how the tensors of a foreign file are named. Raises `DataError` and `StoreError` for files that
     cannot be read, and `RescliError` where file and wishes differ.
     """
-    stated = with_named(name, forks or {})
     named_as_ours = path.suffix in (".h5", ".hdf5")
     if not (path.is_file() or named_as_ours) or not is_store(path):
         from rescli.models.weights.read import read_weights
 
-        return read_weights(path, name=name, forks=stated, normalize=normalize, layout=layout)
+        bundle = read_weights(path, name=name, forks=forks, normalize=normalize, layout=layout)
+        _check_recipe(path, bundle)
+        return bundle
+    if layout not in ("auto", "rescli"):
+        raise RescliError(f"{path}: rescli wrote this file, its layout is not {layout}", "Leave --layout out.")
+    stated = with_named(name, forks or {})
     bundle = _of_network(path) if holds_network(path) else _of_run(path)
     _agree(path, bundle.spec, name, stated)
     if normalize is not None:
@@ -114,6 +118,16 @@ def _classes(model: Mapping[str, Any]) -> int:
     return len(model["fc.bias"] if "fc.bias" in model else model["classifier.6.bias"])
 
 
+def _check_recipe(path: Path, bundle: Bundle) -> None:
+    """Raises `DataError` for the recipe of a run in a file that others may have written, if it is none."""
+    try:
+        recipe_of(bundle.origin["recipe"])
+    except KeyError:  # weights without a run
+        return
+    except (RescliError, TypeError, ValueError) as error:
+        raise DataError(f"{path}: its metadata have a recipe that is none: {error}", "Export it anew.") from error
+
+
 def _agree(path: Path, spec: Spec, name: str | None, stated: Mapping[str, Any]) -> None:
     """Raises `RescliError` where the file is of another network than the user says."""
     found = describe(spec)
@@ -146,6 +160,12 @@ def inputs_of(path: Path, bundle: Bundle) -> Preprocessing:
             f"Say it: --normalize {' | '.join(NORMALIZATIONS)}.",
         )
     return bundle.preprocessing
+
+
+def truth_of(bundle: Bundle, data: Path) -> Path | None:
+    """The file of true classes (the option --truth) that a run was trained with, if `data` are its own images."""
+    truth, own = bundle.origin.get("truth"), bundle.origin.get("data")
+    return Path(truth) if truth is not None and own is not None and Path(own) == data else None
 
 
 def fresh(spec: Spec, seed: int) -> Bundle:

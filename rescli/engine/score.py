@@ -13,7 +13,7 @@ from rescli.data.views import Views
 from rescli.engine.evaluate import evaluate_run, evaluate_weights
 from rescli.engine.evaluation import Evaluation
 from rescli.engine.graded import Graded
-from rescli.engine.networks import open_network
+from rescli.engine.networks import open_network, truth_of
 from rescli.engine.observer import Observer
 from rescli.engine.request import stored_recipe
 from rescli.engine.trial import Trial, grade, grade_ensemble, is_imagenet
@@ -107,6 +107,10 @@ def score_ensemble(asked: Sequence[Scoring], observer: Observer | None = None) -
         )
     if not bundles:
         _nothing_to_test(asked[0])
+    elif asked[0].dataset is not None:
+        raise UsageError(
+            f"these are ImageNet nets, and {asked[0].dataset} is not", "Name a folder of images: --data DIR."
+        )
     together = trial(asked[0], _knowing(bundles)) if bundles else None
     return grade_ensemble(bundles, saved, together, observer)
 
@@ -126,9 +130,9 @@ def trial(asked: Scoring, bundle: Bundle) -> Trial:
     if not asked.views.get("scales") and ({"pooling", "mirrored"} & set(asked.views)):
         raise UsageError("--pooling and --mirrored are for whole images", "Leave them out, or name --scales.")
     data, images = photographs(asked.data, bundle.origin.get("data")), dict(asked.photographs)
-    remembered = bundle.origin.get("truth") is not None and asked.data is None and not data.is_file()
-    if remembered and asked.split in (None, "val"):
-        images.setdefault("truth", Path(bundle.origin["truth"]))
+    truth = truth_of(bundle, data) if asked.data is None else None
+    if truth is not None and asked.split in (None, "val"):
+        images.setdefault("truth", truth)
     return Trial(
         data=data,
         split=asked.split or "val",

@@ -142,9 +142,12 @@ def test_a_run_becomes_weights_that_score_the_same(rescli: Rescli, finished: Pat
     assert rescli("build", "--weights", finished, "--export", pth).code == 0
 
     run = rescli("eval", finished, "--precision", "fp32", "--json").document
-    weights = rescli("eval", pth, "--data", "synthetic", "--json").document
-    assert (run["errors"], run["loss"]) == (weights["errors"], weights["loss"])
-    assert weights["inputs"] == "mean image of synthetic"
+    assert rescli("build", "--weights", finished, "--export", tmp_path / "run.safetensors").code == 0
+    for path in (pth, tmp_path / "run.safetensors"):
+        weights = rescli("eval", path, "--json").document  # it knows what it was trained on
+        assert (run["errors"], run["loss"]) == (weights["errors"], weights["loss"])
+        assert weights["inputs"] == "mean image of synthetic"
+        assert rescli("eval", path, "--data", "cifar10").code == 2
     assert rescli("eval", finished, "--net", "resnet8").code == 2
     assert rescli("eval", finished, "--data", "cifar10").code == 2
 

@@ -7,8 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from rescli.engine.networks import fresh
 from rescli.engine.request import Request
 from rescli.engine.resume import _changes, resumed
+from rescli.engine.score import Scoring, trial
+from rescli.models.names import network
 from rescli.recipes.imagenet import ImageNetRecipe
 from tests.store.samples import sample
 
@@ -40,3 +43,17 @@ def test_a_pack_knows_its_classes_by_itself(tmp_path: Path) -> None:
     pack.write_bytes(b"")
     for data, truth in ((None, tmp_path / "val.txt"), (pack, None)):
         assert resumed(Request(recipe=recipe, path=tmp_path / "run.h5", data=data), record).truth == truth
+
+
+@pytest.mark.parametrize("name", ["folder", "pack.h5"])
+def test_a_test_remembers_the_true_classes_of_a_runs_own_images(name: str, tmp_path: Path) -> None:
+    """And of no others, which may be sorted into classes."""
+    own, other = tmp_path / name, tmp_path / "other" / "imagenet"
+    own.mkdir() if name == "folder" else own.write_bytes(b"")
+    (other / "val").mkdir(parents=True)
+    origin = {"data": str(own), "truth": str(tmp_path / "val.txt")}
+    bundle = replace(fresh(network("resnet18"), 0), origin=origin)
+    asked = Scoring(path=tmp_path / "run.h5")
+    assert trial(asked, bundle).truth == tmp_path / "val.txt"
+    assert trial(replace(asked, data=other), bundle).truth is None
+    assert trial(replace(asked, split="train"), bundle).truth is None

@@ -49,6 +49,16 @@ def spec_of(file: str, metadata: Mapping[str, Any]) -> Spec:
         raise DataError(f"{file}: its metadata describe no network: {error}", "Export it anew.") from error
 
 
+def origin_of(file: str, metadata: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Where the weights of a document come from: of a run its recipe, its classes. Raises `DataError` for nonsense."""
+    origin = metadata.get("origin", {})
+    sound = isinstance(origin, Mapping) and isinstance(origin.get("recipe", {}), Mapping)
+    names = origin.get("classes") if sound else None
+    if not sound or not (names is None or (isinstance(names, list) and all(isinstance(name, str) for name in names))):
+        raise DataError(f"{file}: its metadata do not say where these weights come from", "Export it anew.")
+    return dict(origin)
+
+
 def inputs_of(file: str, metadata: Mapping[str, Any]) -> Preprocessing | None:
     """The inputs of a document. Raises `DataError` where they make no sense."""
     values = metadata.get("preprocessing")

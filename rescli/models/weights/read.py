@@ -39,16 +39,17 @@ def read_weights(
     misshapen tensors.
     """
     assert layout in LAYOUTS, layout
-    stated = with_named(name, forks or {})
+    options = forks or {}
     raw = read_file(path)
     found = _converted(path, raw, layout)
-    spec = _Settling(path, found, raw, name, stated).spec()
+    spec = _Settling(path, found, raw, name, options, with_named(name, options)).spec()
     _compare(path, spec, found)
     return Bundle(
         spec=spec,
         tensors={key: found.tensors[key] for key in shapes(spec)},
         preprocessing=_inputs(path, raw, found, normalize),
         origin={
+            **metadata.origin_of(str(path), raw.metadata or {}),
             "file": path.name,
             "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
             "layout": found.layout,
@@ -103,7 +104,9 @@ class _Settling:
     found: Converted
     raw: Raw
     name: str | None
+    options: Mapping[str, Any]
     stated: Mapping[str, Any]
+    """By the options, and by those in the name."""
 
     def spec(self) -> Spec:
         named = self.named()
@@ -157,12 +160,14 @@ class _Settling:
 
     def agree(self, source: str, values: Mapping[str, Any], *, only_a_convention: bool = False) -> None:
         """Raises `RescliError` where the user says otherwise, who may know better than `only_a_convention`."""
-        own_risk = ", or take the risk: --layout rescli" if only_a_convention else ""
+        own_risk = " Or take the risk: --layout rescli." if only_a_convention else ""
         for key, value in values.items():
             if key in self.stated and self.stated[key] != value:
+                given = self.options.get(key) is not None
+                said = f"Leave --{key.replace('_', '-')} out." if given else f"Name the right one, not {self.name}."
                 raise RescliError(
                     f"{self.path}: {source} say {key} = {value}, not {self.stated[key]}",
-                    f"Weights of another graph give wrong answers in silence. Leave --{key.replace('_', '-')} out{own_risk}.",
+                    f"Weights of another graph give wrong answers in silence. {said}{own_risk}",
                 )
 
     def all_stated(self, spec: Spec, forks: Mapping[str, Any]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import pickle
 from collections.abc import Callable
@@ -11,10 +12,12 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import save_file
 
-from rescli.engine.networks import fresh, open_network
+from rescli.engine.networks import fresh, open_network, save_network
 from rescli.errors import DataError, RescliError
 from rescli.models.names import network
+from rescli.models.weights.metadata import to_text
 from rescli.models.weights.read import read_weights
 from rescli.models.weights.write import pth_bytes, safetensors_bytes
 
@@ -45,6 +48,23 @@ def test_code_in_a_pickle_is_not_run(tmp_path: Path, how: str) -> None:
     with pytest.raises(DataError, match=r"evil\.pth"):
         open_network(path)
     assert not mark.exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "forks", "hint"),
+    [
+        ("resnet8-c", {}, "Name the right one, not resnet8-c."),
+        ("cifar100-resnet8", {}, "Name the right one, not cifar100-resnet8."),
+        ("resnet8", {"shortcut": "C"}, "Leave --shortcut out."),
+    ],
+)
+def test_who_is_to_be_changed_is_what_was_said(
+    tmp_path: Path, state: dict[str, torch.Tensor], name: str, forks: dict[str, str], hint: str
+) -> None:
+    torch.save(state, tmp_path / "b.pth")
+    with pytest.raises(RescliError) as caught:
+        read_weights(tmp_path / "b.pth", name=name, forks=forks)
+    assert hint in caught.value.hint
 
 
 @pytest.mark.parametrize("format_", ["pth", "safetensors", "npz"])
@@ -130,3 +150,29 @@ def test_nets_that_are_none_of_the_papers(tmp_path: Path, depths: tuple[int, ...
     torch.save(ResNet(BasicBlock, list(depths)).state_dict(), path)
     with pytest.raises(RescliError, match=r"strange\.pth: its tensors are of no network known here"):
         open_network(path)
+
+
+@pytest.mark.parametrize(
+    "origin",
+    [
+        3,
+        {"recipe": 3},
+        {"recipe": {"depth": 20, "nonsense": 1}},
+        {"recipe": {"depth": "x"}},
+        {"classes": 3},
+        {"classes": [3]},
+    ],
+)
+def test_an_origin_that_makes_no_sense(tmp_path: Path, origin: Any) -> None:
+    path = tmp_path / "net.safetensors"
+    bundle = fresh(network("resnet8"), 0)
+    text = json.dumps({**json.loads(to_text(bundle)), "origin": origin})
+    save_file({name: torch.from_numpy(value.copy()) for name, value in bundle.tensors.items()}, path, {"rescli": text})
+    with pytest.raises(DataError, match=r"net\.safetensors: its metadata"):
+        open_network(path)
+
+
+def test_our_own_file_has_our_own_layout(tmp_path: Path) -> None:
+    save_network(tmp_path / "net.h5", fresh(network("resnet8"), 0))
+    with pytest.raises(RescliError, match="its layout is not caffe"):
+        open_network(tmp_path / "net.h5", layout="caffe")
