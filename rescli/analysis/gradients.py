@@ -99,6 +99,7 @@ def gradients(what: str, wishes: Wishes, *, batches: int = 8, batch_size: int = 
     finite.
     """
     subject = open_subject(what, wishes)
+    subject.check_labels()
     images = len(subject.feed)
     if images < batches * batch_size:
         raise UsageError(

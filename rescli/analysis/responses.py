@@ -22,7 +22,8 @@ from rescli.store.annotate import save_analysis
 from rescli.store.network import holds_network, is_store
 from rescli.store.reader import read_run
 
-SCHEMA = 1
+SCHEMA = 2
+"""1: of ImageNet runs, whose mean image was not subtracted."""
 DEFINITION = "output of each 3x3 layer after BN, before ReLU or addition; over all images, channels and positions"
 
 

@@ -18,7 +18,8 @@ from rescli.data.names import DATASETS, info
 from rescli.data.order import Order
 from rescli.data.read import load
 from rescli.data.split import split as split_dataset
-from rescli.engine.networks import fresh, inputs_of, open_network
+from rescli.engine.members import known_classes
+from rescli.engine.networks import fresh, inputs_of, open_network, truth_of
 from rescli.engine.prepare import precision_of, start_job
 from rescli.errors import DataError, UsageError
 from rescli.models.build import Network
@@ -82,6 +83,15 @@ class Subject:
         from rescli.data.photographs import fingerprint
 
         return fingerprint(self.feed.photographs).tobytes().hex()
+
+    def check_labels(self) -> None:
+        """Raises `UsageError` where photographs are of fewer classes than the net's: nobody knows which number is whose."""
+        classes = () if isinstance(self.feed, ResidentImages) else self.feed.photographs.classes
+        if not self.initial and classes and len(classes) != self.spec.classes:
+            raise UsageError(
+                f"{self.what} tells {self.spec.classes} classes apart; {self.feed.photographs.root} has {len(classes)}",
+                "Name a folder with all of them: --dataset DIR.",
+            )
 
     def module(self) -> Network:
         """The net with its weights. Without training BN has no statistics, and takes those of the batch."""
@@ -193,13 +203,20 @@ def _folder(what: str, bundle: Bundle, wishes: Wishes) -> Any:
     except DataError as error:
         raise UsageError(f"{what} is an ImageNet net: it needs images", "Name their folder: --dataset DIR.") from error
     split = "val" if wishes.split == "test" else wishes.split  # ImageNet's test images have no published classes
+    truth = truth_of(bundle, root) if wishes.data is None and split == "val" else None
+    listing = list_images(root, split, classes=known_classes([(Path(what), bundle)]), truth=truth)
+    if listing.labelled and int(listing.labels.max()) >= bundle.spec.classes:
+        raise UsageError(
+            f"{what} tells {bundle.spec.classes} classes apart; {listing.root} has {len(listing.classes)}",
+            "Name a folder with the classes of the network: --dataset DIR.",
+        )
     inputs = bundle.preprocessing
     if inputs is None:
         from rescli.models.weights.bundle import NORMALIZATIONS
 
         inputs = NORMALIZATIONS[wishes.normalize or "imagenet"]
     return FolderImages(
-        list_images(root, split),
+        listing,
         size=bundle.spec.input_size,
         mean=inputs.mean,
         std=inputs.std,

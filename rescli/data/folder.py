@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 import numpy as np
 import numpy.typing as npt
 import torch
@@ -13,6 +10,7 @@ from torch import Tensor, nn
 from rescli.data.decode import decode
 from rescli.data.listing import Photographs
 from rescli.data.order import EpochPlan
+from rescli.data.pixels import Normalized
 from rescli.data.views import center_view
 from rescli.errors import DataError
 
@@ -23,28 +21,31 @@ SHORTER_SIDE = 256 / 224
 class FolderImages(nn.Module):
     """The center crops of photographs, as a feed: `images(rows)` decodes these rows.
 
-    `spread` images are taken evenly from all classes, so that some of them stand for all. Inputs are
-    (pixels / divisor - mean) / std, as `models.weights.bundle.Preprocessing` says. Raises `DataError` where labels are missing.
+    `spread` images are taken evenly from all classes, so that some of them stand for all. Inputs are as in
+    training and testing (`Normalized`). Raises `DataError` where labels are missing.
     """
 
     def __init__(
-        self, photographs: Photographs, *, size: int, mean: Any, std: Any, divisor: float, spread: int | None
+        self,
+        photographs: Photographs,
+        *,
+        size: int,
+        mean: npt.NDArray[np.float32],
+        std: npt.NDArray[np.float32],
+        divisor: float,
+        spread: int | None,
     ) -> None:
         super().__init__()
         if not photographs.labelled:
             raise DataError(
-                f"{photographs.root}: holds no images in folders of their classes", "Give the folder: --data DIR."
+                f"{photographs.root}: holds no images in folders of their classes",
+                "Name another folder: --dataset DIR.",
             )
         self.photographs = photographs
         count = len(photographs) if spread is None else min(spread, len(photographs))
         self.rows = [i * len(photographs) // count for i in range(count)]
         self.size = size
-        buffers: Mapping[str, Any] = {"mean": mean, "std": std, "divisor": divisor}
-        for name, value in buffers.items():
-            tensor = torch.as_tensor(value, dtype=torch.float32)
-            # A mean image is only defined at its own size; elsewhere its mean by channel stands for it.
-            tensor = tensor.mean((0, 1)) if tensor.ndim == 3 else tensor
-            self.register_buffer(name, tensor.view(-1, 1, 1) if tensor.ndim else tensor, persistent=False)
+        self.normalized = Normalized(mean, std, divisor)
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -57,10 +58,9 @@ class FolderImages(nn.Module):
             crops = np.stack([self._crop(row) for row in rows])
         except DataError as error:
             raise DataError(error.message, "Fetch it anew, or take it out.") from error
-        pixels = torch.from_numpy(crops).to(device).permute(0, 3, 1, 2).float()
+        pixels = torch.from_numpy(crops).to(device).permute(0, 3, 1, 2)
         labels = torch.from_numpy(self.photographs.labels[rows]).to(device)
-        x = (pixels / self.get_buffer("divisor") - self.get_buffer("mean")) / self.get_buffer("std")
-        return x.contiguous(memory_format=torch.channels_last), labels
+        return self.normalized(pixels).contiguous(memory_format=torch.channels_last), labels
 
     def _crop(self, row: int) -> npt.NDArray[np.uint8]:
         return center_view(decode(self.photographs.opened(row)), round(self.size * SHORTER_SIDE), self.size)

@@ -22,10 +22,10 @@ from rescli.analysis.subject import Wishes, open_subject
 from rescli.backends.probes import Responses
 from rescli.commands.analyze.measuring import measured
 from rescli.data.read import load
-from rescli.engine.networks import open_network, save_network
+from rescli.engine.networks import fresh, open_network, save_network
 from rescli.errors import DataError, RescliError, StoreError, UsageError
 from rescli.models.names import network
-from rescli.models.weights.bundle import Bundle
+from rescli.models.weights.bundle import NORMALIZATIONS, Bundle
 from rescli.store.lock import RunLock
 from rescli.store.reader import read_run
 from rescli.store.writer import write_run
@@ -177,6 +177,28 @@ def test_an_imagenet_net_on_images_in_folders(tmp_path: Path) -> None:
         responses("resnet18", Wishes(data=tmp_path / "val" / "cat"))
 
 
+def test_photographs_have_the_numbers_of_the_nets_own_classes(tmp_path: Path) -> None:
+    from PIL import Image
+
+    for split, names in (("val", ("n02",)), ("train", ("n02", "n03", "n04"))):
+        for name in names:
+            (tmp_path / split / name).mkdir(parents=True)
+            Image.fromarray(np.full((40, 40, 3), 9, np.uint8)).save(tmp_path / split / name / "a.png")
+    spec = network("resnet18", input_size=32, classes=2)
+    bundle = replace(fresh(spec, 0), preprocessing=NORMALIZATIONS["none"])
+    save_network(tmp_path / "knows.h5", replace(bundle, origin={"classes": ["n01", "n02"]}))
+    save_network(tmp_path / "does not.h5", bundle)
+    knows, does_not = str(tmp_path / "knows.h5"), str(tmp_path / "does not.h5")
+    where = Wishes(data=tmp_path, split="val")
+    feed = open_subject(knows, where).feed
+    assert feed(torch.tensor([0]))[1].tolist() == [1]
+    assert responses(does_not, where).images == 1, "no labels are needed for it"
+    with pytest.raises(UsageError, match=r"tells 2 classes apart; .*val has 1"):
+        gradients(does_not, where, batches=1, batch_size=1)
+    with pytest.raises(UsageError, match=r"tells 2 classes apart; .*train has 3"):
+        responses(does_not, Wishes(data=tmp_path, split="train"))
+
+
 def test_saved_responses_are_used_again_but_not_for_other_weights(tmp_path: Path) -> None:
     path = Path(a_net(tmp_path / "run.h5"))
     found = responses(str(path), SOME)
@@ -189,7 +211,7 @@ def test_saved_responses_are_used_again_but_not_for_other_weights(tmp_path: Path
     assert [layer.channel_std.tolist() for layer in again.layers] == [
         layer.channel_std.tolist() for layer in found.layers
     ]
-    assert before.analysis["responses"]["@schema"] == 1
+    assert before.analysis["responses"]["@schema"] == 2
     assert before.model.keys() == read_run(path).model.keys()
     assert not responses(str(path), SOME, reuse=False).saved
     assert not responses(str(path), replace(SOME, images=47)).saved

@@ -7,6 +7,7 @@ import os
 from itertools import islice
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from torchvision.datasets import ImageFolder
@@ -17,8 +18,10 @@ from rescli.data.folder import FolderImages
 from rescli.data.listing import UNKNOWN, Photographs, list_images, splits_of
 from rescli.data.order import Order
 from rescli.data.packed import Packed
+from rescli.data.pixels import Normalized
 from rescli.data.scaled import Augmentation
 from rescli.data.stream import training_batches
+from rescli.data.views import Views
 from rescli.errors import DataError, UsageError
 from tests.data.packs import flip, folder, packed, photograph
 
@@ -59,11 +62,26 @@ def test_the_feed_of_analyses_gives_torchvisions_crops(both: tuple[Path, Path]) 
     views = Compose([Resize(256, antialias=True), CenterCrop(224), PILToTensor()])
     known = ImageFolder(str(both[0] / "val"), transform=views)
     for root in both:
-        feed = FolderImages(list_images(root, "val"), size=224, mean=0.0, std=1.0, divisor=1.0, spread=3)
+        zeros, ones = np.zeros(3, np.float32), np.ones(3, np.float32)
+        feed = FolderImages(list_images(root, "val"), size=224, mean=zeros, std=ones, divisor=1.0, spread=3)
         assert feed.rows == [0, 1, 2]
         pixels, labels = feed(torch.tensor([2, 0]))
         assert torch.equal(pixels, torch.stack([known[2][0], known[0][0]]).float())
         assert labels.tolist() == [known[2][1], known[0][1]]
+
+
+@pytest.mark.parametrize("size", [64, 48])
+def test_analyses_show_a_net_what_it_was_tested_on(both: tuple[Path, Path], size: int) -> None:
+    """A run's mean image is subtracted at its own size; elsewhere its mean by channel."""
+    mean = np.random.default_rng(0).random((64, 64, 3), np.float32)
+    std = np.array([0.5, 1, 2], np.float32)
+    listing = list_images(both[0], "val")
+    feed = FolderImages(listing, size=size, mean=mean, std=std, divisor=255.0, spread=2)
+    x, _ = feed(torch.tensor([0, 1]))
+    views = Views(size=size, shorter=round(size * 256 / 224), crops=1)
+    crops = np.concatenate([views.of(decode(listing.opened(row)))[0] for row in feed.rows])
+    assert torch.equal(x, Normalized(mean, std, 255.0)(torch.from_numpy(crops)))
+    assert x.mean((0, 2, 3)).numpy() == pytest.approx((crops.mean((0, 2, 3)) / 255 - mean.mean((0, 1))) / std, abs=1e-4)
 
 
 def test_a_network_may_know_more_classes(both: tuple[Path, Path]) -> None:
