@@ -464,3 +464,4 @@ def test_what_another_user_has_left_in_a_shared_folder_stays(tmp_path: Path, mon
     monkeypatch.setattr(os, "unlink", refusing)
     module.install(target, b"whole", keep=None)
     assert (target.read_bytes(), theirs.exists()) == (b"whole", True)
+    assert module.sweep(target) == [], "nobody is at work on it"
