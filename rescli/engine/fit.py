@@ -83,11 +83,15 @@ def steps(run: Training) -> Iterator[None]:
         if stopping or saving:
             checkpoint(run, "stopped" if stopping else "running")
         if stopping:
-            # Nobody leaves before the store is written: half a minute after the first, PyTorch's launcher kills the others.
-            run.team.any(False)
+            _together(run)
             return
         _iterate(run)
         yield
+
+
+def _together(run: Training) -> None:
+    """Nobody leaves before the store is written: half a minute after the first, PyTorch's launcher kills the others."""
+    run.team.any(False)
 
 
 def _iterate(run: Training) -> None:
@@ -147,6 +151,7 @@ def finite_totals(run: Training) -> Totals:
 
 def _diverged(run: Training, what: str, iteration: int) -> Diverged:
     last = run.checkpointer.mark_diverged(iteration)
+    _together(run)
     return Diverged(
         f"the {what} became NaN or infinite at iteration {iteration}",
         f"The last good checkpoint, after iteration {last}, stays in the store. A smaller learning rate"
@@ -200,7 +205,8 @@ def _evaluate(run: Training) -> None:
 def _check_plateau(run: Training, rule: Plateau, error: float) -> None:
     """Divide the learning rate where evaluations no longer bring progress."""
     progress = run.progress
-    if progress.best_error is None or error < progress.best_error - rule.least:
+    # Rounded, or else an error that is exactly so much lower would be progress or none as its last bits happen to be.
+    if progress.best_error is None or round(progress.best_error - error, 6) > rule.least:
         progress.best_error, progress.waited = error, 0
         return
     progress.waited += 1

@@ -55,7 +55,7 @@ class Progress:
     drops: int = 0
     """How often the learning rate was divided because the error had reached a plateau."""
     best_error: float | None = None
-    """Of all evaluations so far, in %; None where no rule looks at it."""
+    """Of the last evaluation that made progress, in %; None where no rule looks at it."""
     waited: int = 0
     """Evaluations since then without progress."""
     averaged: bool = False

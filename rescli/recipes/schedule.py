@@ -10,7 +10,7 @@ class Plateau:
     """Sec. 3.4: the learning rate "is divided by 10 when the error plateaus".
 
     The paper says no more. Here: when `patience` evaluations in a row have not brought the validation error more than `least`
-    percentage points below the best one before them, at most `drops` times in a run.
+    percentage points below the last one that had made such progress (at first: the first one), at most `drops` times in a run.
     """
 
     patience: int

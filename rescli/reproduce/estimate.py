@@ -13,12 +13,13 @@ from typing import Any
 from rescli.engine.request import Request
 from rescli.engine.resume import resumed
 from rescli.engine.timing import Timing, time_loading, time_run
+from rescli.models.operators import operators
 from rescli.profiling.cost import cost
 from rescli.reproduce.conduct import Order, check
 from rescli.reproduce.element import Element, Net
 from rescli.reproduce.places import places
 from rescli.reproduce.plan import Planned
-from rescli.reproduce.study import State, state_of
+from rescli.reproduce.study import State, check_recipe, state_of
 from rescli.store.reader import read_run
 
 FLOATS = 4
@@ -26,6 +27,8 @@ GENERATIONS = 2
 """A store and the one before it."""
 CURVES = 100_000
 """Bytes of a store that are neither weights nor momentum."""
+DATASET = 340
+"""Bytes that HDF5 takes for an array by itself."""
 DRAWING = 3.0
 """Seconds for a figure."""
 
@@ -110,7 +113,10 @@ def side_by_side(seconds: list[float], jobs: int) -> float:
 def store_bytes(net: Net) -> int:
     """What a run occupies: parameters and momentum in fp32, BN's statistics, curves; two generations."""
     spec = net.recipe().spec(classes=10)
-    return GENERATIONS * (2 * FLOATS * cost(spec).parameters + CURVES)
+    parts = list(operators(spec))
+    statistics = sum(2 * one.channels for one in parts if one.kind == "bn")
+    tensors = sum({"bn": 6}.get(one.kind, 2 + 2 * one.bias) for one in parts if one.parameters)
+    return GENERATIONS * (FLOATS * (2 * cost(spec).parameters + statistics) + DATASET * tensors + CURVES)
 
 
 def _sharing(order: Order, jobs: int) -> int:
@@ -137,9 +143,10 @@ def _request(run: Planned, state: State, order: Order) -> Request:
     request = Request(
         recipe=recipe, path=run.path, data=settings.data, backend=settings.backend, threads=settings.threads
     )
-    if not run.path.exists():
+    if state.ends or not run.path.exists():
         return replace(request, threads=settings.threads or places(order.jobs, settings.backend)[0].threads)
-    return request if state.ends else resumed(request, read_run(run.path, tensors=False))
+    check_recipe(run)
+    return resumed(request, read_run(run.path, tensors=False))
 
 
 def _left(run: Planned, state: State, timing: Timing, loading: float) -> Estimated:

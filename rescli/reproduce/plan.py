@@ -129,7 +129,11 @@ def chosen(element: Element, depths: Collection[int]) -> tuple[Net, ...]:
 
 
 def check_depths(elements: Iterable[Element], depths: Collection[int]) -> None:
-    """Raises `UsageError` for a depth that no net of any of these elements has."""
+    """Raises `UsageError` for a depth that no net of any of these elements has, and for an element that is not run here."""
+    elements = list(elements)
+    for element in elements:
+        if not element.runnable:
+            raise not_run(element)
     there = sorted({net.depth for element in elements for net in element.nets})
     unknown = [depth for depth in depths if depth not in there]
     if unknown:

@@ -86,8 +86,7 @@ class Runner:
                 time.sleep(TICK)
         finally:
             if self._children and passed_on:
-                with suppress(KeyboardInterrupt):  # the key may be held down
-                    time.sleep(ECHO)  # else they would take the second one for the first
+                _rest(ECHO)  # else they would take the second one for the first
             for child in self._children:  # only after an error, or a second Ctrl-C: they must not stay behind unseen
                 child.tell(self._stop.received or signal.SIGTERM)
         self._settle()
@@ -196,6 +195,14 @@ def _errors(state: State) -> str:
         if state.summary.get(f"{key}_error") is not None
     ]
     return "".join(f", {one}" for one in found)
+
+
+def _rest(seconds: float) -> None:
+    """To the end, also where Ctrl-C is held down."""
+    end = time.monotonic() + seconds
+    while (left := end - time.monotonic()) > 0:
+        with suppress(KeyboardInterrupt):
+            time.sleep(left)
 
 
 def _where(place: Place) -> str:

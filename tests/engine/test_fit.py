@@ -5,6 +5,8 @@ from __future__ import annotations
 import signal
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -17,7 +19,7 @@ from rescli.data.dataset import Dataset
 from rescli.data.mean import mean_image
 from rescli.data.order import Order
 from rescli.engine.checkpoint import Checkpointer
-from rescli.engine.fit import Diverged
+from rescli.engine.fit import Diverged, _check_plateau
 from rescli.engine.observer import Silent
 from rescli.engine.progress import Metrics, Progress
 from rescli.engine.request import Request
@@ -28,6 +30,7 @@ from rescli.models.build import build
 from rescli.models.cifar import cifar_spec
 from rescli.models.resnet import ResNet
 from rescli.recipes.cifar import CifarRecipe
+from rescli.recipes.schedule import Plateau, Schedule
 from rescli.store.header import read_header
 from rescli.store.reader import read_run
 from rescli.store.record import RunRecord, Status
@@ -253,20 +256,34 @@ def test_the_first_process_alone_says_when_a_checkpoint_is_due(
     assert path.exists() == (rank == 0)
 
 
-def test_nobody_leaves_a_stopped_job_before_its_store_is_written(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("end", ["stopped", "diverged"])
+def test_nobody_leaves_a_job_before_its_store_is_written(
+    end: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path, stop = tmp_path / "run.h5", StopSignals()
+    recipe = small() if end == "stopped" else small(learning_rate=1e30)
     stored: list[str] = []
 
     class Asked(Alone):
         def any(self, *flags: bool) -> tuple[bool, ...]:
             stored.append(str(read_header(path).summary["status"]) if path.exists() else "not yet")
-            stop.received = signal.SIGTERM
+            stop.received = signal.SIGTERM if end == "stopped" else None
             return flags
 
     for place in ("rescli.engine.train.join", "rescli.engine.prepare.join"):
         monkeypatch.setattr(place, lambda: Asked(0, 1))
-    with pytest.raises(StoppedEarly):
-        train(Request(recipe=small(), path=path, threads=1, backend="cpu"), Silent(), stop)
-    assert (len(stored), stored[-1]) == (3, "stopped")
+    with pytest.raises(StoppedEarly if end == "stopped" else Diverged):
+        train(Request(recipe=recipe, path=path, threads=1, backend="cpu"), Silent(), stop)
+    assert (stored.count(end), stored[-1]) == (1, end)
+
+
+@pytest.mark.parametrize("first", range(2, 1000))
+def test_exactly_so_much_lower_is_no_progress(first: int) -> None:
+    """Of 1,000 images an error of 0.1 points is one, which does not come out as 0.1 in most places."""
+    progress, schedule = Progress(), Schedule(iterations=10, learning_rate=0.1, milestones=(), divisor=10)
+    run: Any = SimpleNamespace(progress=progress, schedule=schedule, observer=Silent())
+    for wrong in (first, first - 1, first - 1):
+        _check_plateau(run, Plateau(patience=2, least=0.1, drops=3), 100 * wrong / 1000)
+    assert progress.drops == 1
+    _check_plateau(run, Plateau(patience=2, least=0.1, drops=3), 100 * (first - 2) / 1000)
+    assert (progress.drops, progress.waited) == (1, 0)

@@ -79,6 +79,8 @@ def test_a_depth_that_is_not_there() -> None:
 def test_a_depth_that_no_element_has_is_not_dropped(rescli: Rescli) -> None:
     refused = rescli("reproduce", "table6", "--depth", "20", "--depth", "65", "--print")
     assert (refused.code, refused.out, "--depth 65: none of these elements" in refused.err) == (2, "", True)
+    elsewhere = rescli("reproduce", "table4", "--depth", "34")
+    assert (elsewhere.code, "table4 is not run by a study" in elsewhere.err) == (2, True)
     both = rescli("reproduce", "fig1", "table6", "--depth", "20", "--depth", "110", "--print")
     assert len(both.out.splitlines()) == 7, "110 layers are of one of them only"
 

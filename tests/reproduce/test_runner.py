@@ -225,8 +225,8 @@ def test_ctrl_c_held_down_leaves_no_run_behind(trainer: Trainer, tmp_path: Path)
         with pytest.raises(KeyboardInterrupt):
             to_the_last_of_them(interrupted)
     (child,) = interrupted._children
-    child.process.wait(0.8)  # it would have lingered for a second, and left with a checkpoint
-    assert child.process.returncode not in (0, 130)
+    child.process.wait(PATIENCE)
+    assert child.process.returncode not in (0, 130), "it left with a checkpoint, for nobody told it not to"
 
 
 def test_what_another_process_is_at_work_on_is_left_to_it(rescli: Rescli, trainer: Trainer, tmp_path: Path) -> None:
@@ -345,6 +345,8 @@ def test_a_run_of_another_recipe_is_not_trained_to_its_end(rescli: Rescli, train
     assert f"{tmp_path / P20}.h5 holds another run: learning_rate 0.01" in done.err
     assert ((tmp_path / f"{P20}.h5").read_bytes(), (tmp_path / f"{P20}.log").exists()) == (before, False)
     assert state_of(planned(tmp_path)[1]).word == "finished"
+    estimated = rescli("reproduce", "fig1", "--dry-run", "--out", tmp_path)
+    assert (estimated.code, "holds another run: learning_rate 0.01" in estimated.err) == (4, True)
 
 
 def test_a_run_in_another_precision_is_not_the_one_that_was_asked_for(
