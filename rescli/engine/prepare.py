@@ -18,14 +18,13 @@ from rescli.engine.request import Request
 from rescli.engine.source import Resident, Source
 from rescli.engine.stopping import StopSignals
 from rescli.engine.streamed import Streamed
-from rescli.engine.suitable import STRIDE
 from rescli.errors import BackendError, RescliError, UsageError, out_of_memory
 from rescli.models.build import build
-from rescli.models.operators import VGG_MAP
+from rescli.models.operators import VGG_MAP, last_map
 from rescli.models.spec import Spec, VggSpec
 from rescli.profiling.cost import cost
 from rescli.recipes.cifar import CifarRecipe
-from rescli.recipes.imagenet import ImageNetRecipe
+from rescli.recipes.imagenet import SIZE, ImageNetRecipe
 from rescli.recipes.recipe import Precision, Recipe
 
 
@@ -119,11 +118,11 @@ def check_deterministic(recipe: Recipe, request: Request, backend: Backend) -> N
     if not (request.deterministic and backend.name == "cuda" and isinstance(recipe, ImageNetRecipe)):
         return
     spec = recipe.spec(classes=2)
-    if isinstance(spec, VggSpec) and recipe.size // STRIDE != VGG_MAP:
+    if isinstance(spec, VggSpec) and last_map(spec) != VGG_MAP:
         raise UsageError(
             f"at {recipe.size} pixels the last map of {spec.name} is averaged to {VGG_MAP}x{VGG_MAP}, "
             "of which PyTorch computes no gradient on CUDA that is the same every time",
-            f"Leave out --deterministic, or train at {VGG_MAP * STRIDE} pixels.",
+            f"Leave out --deterministic, or train at {SIZE} pixels.",
         )
 
 

@@ -8,10 +8,8 @@ from rescli.backends.team import Team
 from rescli.data.listing import Photographs, list_images
 from rescli.engine.request import Request
 from rescli.errors import DataError, UsageError
+from rescli.models.operators import last_map
 from rescli.recipes.imagenet import ImageNetRecipe
-
-STRIDE = 32
-"""Pixels of the input to one of the last map, of every net here."""
 
 
 def tested_images(root: Path, split: str, request: Request, train: Photographs) -> Photographs:
@@ -60,7 +58,7 @@ def _check(count: int, said: str, recipe: ImageNetRecipe, team: Team, parts: int
     groups = max(1, recipe.bn_groups // team.size)
     cut = [part for share in shares for part in _chunks(share, parts)]
     smallest = min(some for part in cut for some in _chunks(part, max(1, groups // parts)))
-    least = 2 if recipe.bn_images is not None and recipe.size <= STRIDE else 1
+    least = 2 if recipe.bn_images is not None and last_map(recipe.spec(classes=1000)) == 1 else 1
     if smallest < least:
         raise UsageError(
             f"{said}: BN would see {smallest} of them at a time"

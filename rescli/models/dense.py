@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from rescli.models.blocks import Linear
-from rescli.models.operators import VGG_MAP
+from rescli.models.operators import VGG_MAP, last_map
 from rescli.models.resnet import ResNet
 from rescli.models.vgg import Vgg
 
@@ -17,7 +17,7 @@ Pooling: TypeAlias = Literal["windows", "global"]
 average of the whole map, and one score."""
 
 STRIDE = 32
-"""Pixels of the input to one of the last map, of every ImageNet net."""
+"""Pixels of the input to one of a VGG net's last map."""
 
 
 def dense_head(network: nn.Module, maps: Tensor, pooling: Pooling) -> Tensor:
@@ -28,7 +28,7 @@ def dense_head(network: nn.Module, maps: Tensor, pooling: Pooling) -> Tensor:
     if isinstance(network, Vgg):
         return _vgg(network, maps, pooling)
     assert isinstance(network, ResNet), type(network)
-    size = -(-network.spec.input_size // STRIDE)  # strides round up
+    size = last_map(network.spec)
     if pooling == "windows":
         pooled = F.avg_pool2d(maps, (min(size, maps.shape[2]), min(size, maps.shape[3])), 1)
     else:

@@ -69,6 +69,12 @@ def operators(spec: Spec) -> Iterator[Operator]:
     return maker.vgg(spec) if isinstance(spec, VggSpec) else maker.residual(spec)
 
 
+def last_map(spec: Spec) -> int:
+    """The side, in training, of the map that is averaged; of a VGG net, of the one after its last pooling."""
+    *_, last = (operator for operator in operators(spec) if operator.kind in ("maxpool", "avgpool"))
+    return last.in_size if last.kind == "avgpool" else last.size
+
+
 def layers(spec: Spec) -> Iterator[Operator]:
     """The weighted layers alone: convolutions, projections and fc."""
     return (operator for operator in operators(spec) if operator.kind in WEIGHTED)

@@ -72,6 +72,7 @@ def load_module(target: str) -> nn.Module:
         sys.path.insert(0, os.getcwd())  # noqa: PTH109
     try:
         library = importlib.import_module(SHORT.get(package, package))
+        made = getattr(library, attribute, None)  # which some packages import only now
     except ImportError as error:
         raise UsageError(
             f"{target}: {package!r} cannot be imported: {error}", "Give package.module:callable."
@@ -81,7 +82,6 @@ def load_module(target: str) -> nn.Module:
             f"{target}: importing {package} failed: {type(error).__name__}: {error}",
             "Does it import by itself?",
         ) from error
-    made = getattr(library, attribute, None)
     if made is None:
         near = get_close_matches(attribute, dir(library), n=2)
         hint = f"Did you mean {' or '.join(near)}?" if near else "Give package.module:callable."

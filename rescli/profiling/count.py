@@ -37,7 +37,10 @@ def operations(operator: Operator) -> int:
     if operator.kind in ("relu", "add"):
         return operator.outputs
     if operator.kind == "maxpool":
-        return operator.outputs * operator.kernel * operator.kernel
+        # What the windows cover of the map, and what two of them read; a border is no value.
+        covered = min(operator.in_size, (operator.size - 1) * operator.stride + operator.kernel)
+        side = covered + (operator.size - 1) * (operator.kernel - operator.stride)
+        return side * side * operator.channels
     if operator.kind == "avgpool":
         # Windows overlap where the map is no multiple of what it is averaged to: VGG at other sizes than 224.
         whole, parts = operator.in_size, operator.size

@@ -10,6 +10,7 @@ import torch
 from rescli.models.build import build
 from rescli.models.dense import dense_head
 from rescli.models.names import network
+from rescli.models.operators import last_map
 from tests.models.weights.others import randomized
 
 
@@ -45,6 +46,21 @@ def test_so_it_is_for_nets_of_other_inputs(name: str, size: int) -> None:
     assert scores.shape == (1, 10, 1, 1)
     torch.testing.assert_close(scores[:, :, 0, 0], net(x), rtol=1e-4, atol=1e-4)
     wider = dense_head(net, net.features(torch.randn(1, 3, size + 32, size)), "windows")
+    assert wider.shape == (1, 10, 2, 1)
+
+
+@pytest.mark.parametrize(("size", "side"), [(64, 2), (65, 2), (66, 2), (67, 3), (97, 3), (225, 7)])
+@torch.no_grad()
+def test_pooling_that_rounds_up_leaves_smaller_maps(size: int, side: int) -> None:
+    """Without a border the map after it may be a pixel smaller, and then all that follow."""
+    torch.manual_seed(0)
+    net = build(network("resnet18", classes=10, input_size=size, pool="ceil"))
+    randomized(net)
+    net.eval()
+    assert last_map(net.spec) == side
+    x = torch.randn(1, 3, size, size)
+    torch.testing.assert_close(dense_head(net, net.features(x), "windows")[:, :, 0, 0], net(x), rtol=1e-4, atol=1e-4)
+    wider = dense_head(net, torch.randn(1, 512, side + 1, side), "windows")
     assert wider.shape == (1, 10, 2, 1)
 
 

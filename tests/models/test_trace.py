@@ -93,6 +93,7 @@ def test_what_is_no_module(target: str, word: str) -> None:
     [
         ("def make(:", "importing own_net failed: SyntaxError"),
         ("raise RuntimeError('no')", "importing own_net failed: RuntimeError: no"),
+        ("def __getattr__(name):\n    raise RuntimeError('late')", "importing own_net failed: RuntimeError: late"),
         ("raise SystemExit(3)", "importing own_net failed: SystemExit: 3"),
         ("def make():\n    raise SystemExit(3)", "making it failed: SystemExit: 3"),
     ],

@@ -222,6 +222,12 @@ def test_parts_of_last_batches(images: int, batch: int, bn_images: int, size: in
     else:
         with pytest.raises(UsageError, match="BN would see 1"):
             check_batches(images, recipe, Team(), 1)
+    rounded_up = little(
+        batch_size=12, bn_images=12, size=34, pool="ceil"
+    ).resolved()  # whose last map is one pixel, too
+    with pytest.raises(UsageError, match="BN would see 1"):
+        check_batches(25, rounded_up, Team(), 1)
+    check_batches(25, little(batch_size=12, bn_images=12, size=34).resolved(), Team(), 1)
     four = little(batch_size=16, bn_images=4).resolved()  # of six images: 2, 2, 2; in two parts 3, 3, and so 2, 1, 2, 1
     check_batches(22, four, Team(), 1)
     with pytest.raises(UsageError, match="BN would see 1"):

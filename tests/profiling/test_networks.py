@@ -13,8 +13,10 @@ from rescli.errors import UsageError
 from rescli.models.build import bare, build
 from rescli.models.names import completions, describe, described, names, network
 from rescli.models.operators import operators
+from rescli.models.spec import Pool
 from rescli.profiling.compare import compare
 from rescli.profiling.cost import cost
+from rescli.profiling.count import operations
 from rescli.profiling.profile import rows_of, total_of, tree_of
 from rescli.profiling.total import total
 
@@ -142,6 +144,19 @@ def test_everything_counted_by_hand() -> None:
     assert found.of("pooling") == maps[2]
     assert found.of("bias additions") == 10
     assert total(network("cifar-resnet8"), unit="flops").value == 2 * cost(network("cifar-resnet8")).macs
+
+
+@pytest.mark.parametrize(("name", "pool"), [("resnet18", "padded"), ("resnet18", "ceil"), ("vgg16", None)])
+@pytest.mark.parametrize("size", [32, 33, 34, 35, 62, 224, 225])
+def test_max_pooling_reads_no_border(name: str, pool: Pool | None, size: int) -> None:
+    """Window by window."""
+    begin = -1 if pool == "padded" else 0
+    spec = network(name, input_size=size) if pool is None else network(name, input_size=size, pool=pool)
+    for one in operators(spec):
+        if one.kind == "maxpool":
+            starts = [begin + one.stride * number for number in range(one.size)]
+            read = sum(min(start + one.kernel, one.in_size) - max(start, 0) for start in starts)
+            assert operations(one) == read * read * one.channels
 
 
 def test_plain_34_has_18_percent_of_vgg_19() -> None:

@@ -52,11 +52,21 @@ def spec_of(file: str, metadata: Mapping[str, Any]) -> Spec:
 def origin_of(file: str, metadata: Mapping[str, Any]) -> Mapping[str, Any]:
     """Where the weights of a document come from: of a run its recipe, its classes. Raises `DataError` for nonsense."""
     origin = metadata.get("origin", {})
-    sound = isinstance(origin, Mapping) and isinstance(origin.get("recipe", {}), Mapping)
-    names = origin.get("classes") if sound else None
-    if not sound or not (names is None or (isinstance(names, list) and all(isinstance(name, str) for name in names))):
+    if not isinstance(origin, Mapping) or not _is_origin(origin):
         raise DataError(f"{file}: its metadata do not say where these weights come from", "Export it anew.")
     return dict(origin)
+
+
+def _is_origin(values: Mapping[str, Any]) -> bool:
+    """Whether what others may have written has the types of what `engine.networks` writes there."""
+    recipe, names = values.get("recipe", {}), values.get("classes", [])
+    return (
+        isinstance(recipe, Mapping)
+        and isinstance(recipe.get("dataset", ""), str)
+        and isinstance(names, list)
+        and all(isinstance(name, str) for name in names)
+        and all(values.get(name) is None or isinstance(values[name], str) for name in ("data", "truth"))
+    )
 
 
 def inputs_of(file: str, metadata: Mapping[str, Any]) -> Preprocessing | None:

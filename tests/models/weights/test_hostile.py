@@ -160,6 +160,10 @@ def test_nets_that_are_none_of_the_papers(tmp_path: Path, depths: tuple[int, ...
         {"recipe": {"depth": 20, "nonsense": 1}},
         {"recipe": {"depth": "x"}},
         {"classes": 3},
+        {"data": 3},
+        {"truth": ["x"]},
+        {"recipe": {"dataset": 3}},
+        {"recipe": {"dataset": ["x"]}},
         {"classes": [3]},
     ],
 )
