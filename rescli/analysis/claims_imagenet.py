@@ -151,5 +151,5 @@ def _words(a: Net, b: Net) -> str:
     """plain-18 27.94 %, plain-34 28.54 % (+0.60 points, n = 1)."""
     counts = (len(a.errors), len(b.errors))
     n = f"n = {counts[0]}" if counts[0] == counts[1] else f"n = {counts[0]} and {counts[1]}"
-    points = f"{b.error - a.error:+.2f} points, {n}"
-    return f"{a.entry.label} {a.error:.2f} %, {b.entry.label} {b.error:.2f} % ({points})"
+    more = points(a.error, b.error)
+    return f"{a.entry.label} {a.error:.2f} %, {b.entry.label} {b.error:.2f} % ({more:+.2f} points, {n})"

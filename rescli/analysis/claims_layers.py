@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -39,8 +40,10 @@ class _Net:
         return None if self.run is None else self.run.recipe.shortcut
 
     @property
-    def layers(self) -> int:
-        return len(self.found.layers)
+    def depth(self) -> int:
+        """As its label says it: bottlenecks have a 3x3 layer for every three of it, and the other nets two of two."""
+        digits = re.search(r"-(\d+)", self.found.label)
+        return int(digits[1]) if digits else len(self.found.layers)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -78,8 +81,8 @@ def layer_claims(
 def _by_seeds(nets: Iterable[_Net]) -> list[_Seeds]:
     """Shallow to deep."""
     found: dict[object, list[_Net]] = {}
-    for one in sorted(nets, key=lambda one: one.layers):
-        found.setdefault((one.training, one.shortcut, one.found.label, one.layers), []).append(one)
+    for one in sorted(nets, key=lambda one: one.depth):
+        found.setdefault((one.training, one.shortcut, one.found.label, one.depth), []).append(one)
     return [_Seeds(nets=these) for these in found.values()]
 
 
@@ -90,7 +93,8 @@ def _smaller_than_plain(nets: Sequence[_Seeds]) -> Verdict:
         for plain in nets
         if plain.first.plain
         and residual.first.residual
-        and (plain.first.training, plain.first.layers) == (residual.first.training, residual.first.layers)
+        and residual.first.shortcut in (None, "A")
+        and (plain.first.training, plain.first.depth) == (residual.first.training, residual.first.depth)
     ]
     return _medians("residual nets have smaller responses than their plain counterparts", pairs)
 
@@ -104,14 +108,14 @@ def _smaller_with_depth(nets: Sequence[_Seeds]) -> Verdict:
         (shallow, deep)
         for family in families.values()
         for shallow, deep in pairwise(family)
-        if shallow.first.layers < deep.first.layers
+        if shallow.first.depth < deep.first.depth
     ]
     return _medians("the deeper a residual net, the smaller the responses of its layers", pairs)
 
 
 def _medians(claim: str, pairs: Sequence[tuple[_Seeds, _Seeds]]) -> Verdict:
     """Of each pair the second one is claimed to have the smaller responses."""
-    pairs = sorted(pairs, key=lambda pair: [one.first.layers for one in pair])
+    pairs = sorted(pairs, key=lambda pair: [one.first.depth for one in pair])
     return Verdict(
         claim=claim,
         where="Fig. 7",

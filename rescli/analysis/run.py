@@ -93,7 +93,8 @@ class Run:
         iterations, errors = self.curve("train")
         if not len(errors) or self._rows_too_long():
             return None
-        return float(errors[iterations > iterations[-1] - self._tail()].mean())
+        last = iterations > iterations[-1] - self._tail()
+        return float(np.average(errors[last], weights=np.diff(iterations, prepend=0)[last]))
 
     def _tail(self) -> int:
         return max(1, self.recipe.iterations // TAIL)

@@ -85,13 +85,20 @@ class Subject:
         return fingerprint(self.feed.photographs).tobytes().hex()
 
     def check_labels(self) -> None:
-        """Raises `UsageError` where photographs are of fewer classes than the net's: nobody knows which number is whose."""
+        """Raises `UsageError` where photographs are of other classes than the net's, or of some of unknown numbers."""
         classes = () if isinstance(self.feed, ResidentImages) else self.feed.photographs.classes
-        if not self.initial and classes and len(classes) != self.spec.classes:
-            raise UsageError(
-                f"{self.what} tells {self.spec.classes} classes apart; {self.feed.photographs.root} has {len(classes)}",
-                "Name a folder with all of them: --dataset DIR.",
+        if self.initial or not classes:
+            return
+        known = tuple(self.bundle.origin.get("classes") or ())
+        if len(classes) != self.spec.classes:
+            said = (
+                f"{self.what} tells {self.spec.classes} classes apart; {self.feed.photographs.root} has {len(classes)}"
             )
+        elif known and classes != known:
+            said = f"{self.feed.photographs.root}: its classes are not those of {self.what}"
+        else:
+            return
+        raise UsageError(said, "Name a folder with all of the network's classes: --dataset DIR.")
 
     def module(self) -> Network:
         """The net with its weights. Without training BN has no statistics, and takes those of the batch."""
@@ -204,7 +211,10 @@ def _folder(what: str, bundle: Bundle, wishes: Wishes) -> Any:
         raise UsageError(f"{what} is an ImageNet net: it needs images", "Name their folder: --dataset DIR.") from error
     split = "val" if wishes.split == "test" else wishes.split  # ImageNet's test images have no published classes
     truth = truth_of(bundle, root) if wishes.data is None and split == "val" else None
-    listing = list_images(root, split, classes=known_classes([(Path(what), bundle)]), truth=truth)
+    try:
+        listing = list_images(root, split, classes=known_classes([(Path(what), bundle)]), truth=truth)
+    except UsageError:  # of other classes, which matters only to who looks at labels
+        listing = list_images(root, split)
     if listing.labelled and int(listing.labels.max()) >= bundle.spec.classes:
         raise UsageError(
             f"{what} tells {bundle.spec.classes} classes apart; {listing.root} has {len(listing.classes)}",

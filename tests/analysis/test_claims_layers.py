@@ -95,3 +95,16 @@ def test_seeds_are_averaged_and_their_order_says_nothing(tmp_path: Path) -> None
         assert deeper.answer == "yes"
         assert deeper.numbers == ("median std: ResNet-20 0.900, ResNet-56 0.850 (n = 2 and 1)",)
         assert beside_plain.numbers == ("median std: plain-56 2.000, ResNet-56 0.850 (n = 1)",)
+
+
+def test_nets_are_as_deep_as_they_are_called(tmp_path: Path) -> None:
+    """ResNet-50 has as many 3x3 layers as ResNet-18, which is half of ResNet-34's."""
+    models = ("resnet34-b", "resnet50", "resnet101", "plain18", "resnet18")
+    runs = {name: read(an_imagenet_run(tmp_path / f"{name}.h5", model=name)) for name in models}
+    beside_plain, deeper = judged({"resnet34-b": 0.8, "resnet50": 0.5, "resnet101": 0.4, "plain18": 1.0}, runs)
+    assert (beside_plain.answer, deeper.answer) == ("cannot tell", "yes")
+    assert deeper.numbers == (
+        "median std: ResNet-34 (B) 0.800, ResNet-50 0.500 (n = 1)",
+        "median std: ResNet-50 0.500, ResNet-101 0.400 (n = 1)",
+    )
+    assert judged({"plain18": 1.0, "resnet18": 0.9}, runs)[0].answer == "yes"

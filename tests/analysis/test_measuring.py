@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -193,6 +194,13 @@ def test_photographs_have_the_numbers_of_the_nets_own_classes(tmp_path: Path) ->
     feed = open_subject(knows, where).feed
     assert feed(torch.tensor([0]))[1].tolist() == [1]
     assert responses(does_not, where).images == 1, "no labels are needed for it"
+    for name in ("cat", "dog"):
+        (tmp_path / "others" / "val" / name).mkdir(parents=True)
+        shutil.copy(tmp_path / "val" / "n02" / "a.png", tmp_path / "others" / "val" / name)
+    others = Wishes(data=tmp_path / "others", split="val")
+    assert responses(knows, others).images == 2
+    with pytest.raises(UsageError, match="its classes are not those of"):
+        gradients(knows, others, batches=1, batch_size=1)
     with pytest.raises(UsageError, match=r"tells 2 classes apart; .*val has 1"):
         gradients(does_not, where, batches=1, batch_size=1)
     with pytest.raises(UsageError, match=r"tells 2 classes apart; .*train has 3"):

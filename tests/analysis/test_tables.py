@@ -115,6 +115,14 @@ def test_the_training_error_is_the_mean_of_the_last_64th(tmp_path: Path) -> None
     assert run.error == 9.0
 
 
+def test_a_short_last_row_weighs_less(tmp_path: Path) -> None:
+    run = read(a_run(tmp_path / "run.h5", train_error=0.0))
+    rows = run.metrics["train"]
+    rows["error"][-10:] = range(10)
+    rows["iteration"][-1] -= 50  # so that it has half the images of the others, and of one more row a half counts whole
+    assert run.train_error == pytest.approx((sum(range(9)) + 9 / 2) / 10.5)
+
+
 def test_runs_side_by_side_show_only_what_differs(tmp_path: Path) -> None:
     a, b = a_run(tmp_path / "a.h5", error=8.75), a_run(tmp_path / "b.h5", error=9.5, weight_decay=5e-4, seed=1)
     table = compare([read(a), read(b)])
