@@ -9,6 +9,7 @@ from typing import Any
 
 from rescli.backends.base import State, Totals, Worker
 from rescli.backends.registry import choose
+from rescli.backends.team import processes
 from rescli.engine.prepare import Prepared, precision_of
 from rescli.engine.progress import Metrics, Progress
 from rescli.engine.request import Request
@@ -28,7 +29,8 @@ IMAGES = ("data", "decoder")
 def resumed(request: Request, record: RunRecord) -> Request:
     """The request with the stored recipe, and with the backend, the threads and the determinism of the last session.
 
-    Raises `UsageError` where the user now asks for another recipe, and `BackendError` where the backend is not there.
+    As many processes as then have its threads each; others have what they have by themselves. Raises `UsageError` where
+    the user now asks for another recipe, and `BackendError` where the backend is not there.
     """
     stored = recipe_of(record.recipe)
     last = record.sessions[-1] if record.sessions else {}
@@ -44,10 +46,13 @@ def resumed(request: Request, record: RunRecord) -> Request:
     return replace(
         request,
         recipe=stored,
-        threads=request.threads or last.get("threads"),
+        threads=request.threads or (last.get("threads") if last.get("processes", 1) == processes() else None),
         deterministic=request.deterministic or bool(last.get("deterministic")),
-        compile=last.get("compile") if request.compile is None else request.compile,
-        checkpoint_activations=request.checkpoint_activations or bool(last.get("checkpoint_activations")),
+        compile=last.get("compile")
+        if request.compile is None and not request.checkpoint_activations
+        else request.compile,
+        checkpoint_activations=request.checkpoint_activations
+        or (bool(last.get("checkpoint_activations")) and not request.compile),  # the two exclude one another
         accumulate=last.get("accumulate") if request.accumulate is None else request.accumulate,
         decode=request.decode or last.get("decode"),
         data=request.data or _remembered(stored, last, "data"),

@@ -14,6 +14,7 @@ import pytest
 import rescli as package
 from rescli.recipes.cifar import CifarRecipe
 from rescli.store.writer import write_run
+from tests.analysis.runs import a_run
 from tests.cli.conftest import Rescli, Result
 from tests.cli.processes import run
 from tests.store.samples import sample
@@ -87,6 +88,11 @@ WRONG: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
         ("--dataset and --backend",),
     ),
     "waiting in a dry run": (("reproduce", "fig1", "--dry-run", "--wait"), ("--wait is for runs",)),
+    "length of what no study runs": (
+        ("reproduce", "table2", "--print", "--scale", "0.1", "--depth", "34"),
+        ("--depth and --scale: no effect",),
+    ),
+    "size of no figure": (("analyze", "curves", ".", "--size", "page"), ("--size and --font-size", "--plot")),
     "two ways not to train": ((*CIFAR, "--print-config", "--dry-run"), ("exclude one another",)),
 }
 
@@ -349,6 +355,22 @@ def test_a_dry_run_refuses_what_the_run_would_refuse(stopped: Path, tmp_path: Pa
     said = refused(rescli(*SYNTHETIC, "--depth", "8", "--dry-run", "--resume", "--seed", "9", "--out", stopped))
     assert "seed was 0, now 9" in said
     assert sorted(stopped.parent.iterdir()) == listing
+
+
+def test_a_dry_run_of_a_finished_run_needs_nothing(rescli: Rescli, tmp_path: Path) -> None:
+    path = a_run(tmp_path / "run.h5")  # of images that are not here
+    line = (*CIFAR, "--depth", "20", "--resume", "--out", path)
+    done, dry = rescli(*line), rescli(*line, "--dry-run")
+    assert (done.code, "is finished already" in done.out) == (0, True)
+    assert (dry.code, dry.out) == (0, done.out)
+    assert rescli(*line, "--dry-run", "--lr", "0.5").code == 2
+
+
+def test_devices_that_are_not_the_jobs(rescli: Rescli, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RANK", "0")
+    monkeypatch.setenv("WORLD_SIZE", "4")
+    said = refused(rescli(*SYNTHETIC, "--depth", "8", "--devices", "2"))
+    assert "this job has 4 processes: --devices 2 has no effect" in said
 
 
 def test_a_net_that_does_not_fit_in_memory(rescli: Rescli) -> None:

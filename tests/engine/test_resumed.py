@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -57,3 +58,29 @@ def test_a_test_remembers_the_true_classes_of_a_runs_own_images(name: str, tmp_p
     assert trial(asked, bundle).truth == tmp_path / "val.txt"
     assert trial(replace(asked, data=other), bundle).truth is None
     assert trial(replace(asked, split="train"), bundle).truth is None
+
+
+def test_other_processes_have_their_own_threads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Four that share a machine do not each take all of its threads, as the one before them did."""
+    recipe = ImageNetRecipe(model="resnet18", precision="fp32").resolved()
+    request = Request(recipe=recipe, path=tmp_path / "run.h5")
+    for before, now, threads in ((1, "1", 16), (1, "4", None), (4, "4", 16), (4, "1", None)):
+        monkeypatch.setenv("RANK", "0")
+        monkeypatch.setenv("WORLD_SIZE", now)
+        sessions = [{"backend": "cpu", "threads": 16, "processes": before}]
+        record = replace(sample(), recipe=recipe.to_dict(), sessions=sessions)
+        assert resumed(request, record).threads == threads
+        assert resumed(replace(request, threads=2), record).threads == 2
+
+
+@pytest.mark.parametrize(
+    ("before", "now"), [("compile", "checkpoint_activations"), ("checkpoint_activations", "compile")]
+)
+def test_of_two_that_exclude_one_another_the_one_asked_for_now_counts(before: str, now: str, tmp_path: Path) -> None:
+    recipe = ImageNetRecipe(model="resnet18", precision="fp32").resolved()
+    record = replace(sample(), recipe=recipe.to_dict(), sessions=[{"backend": "cpu", before: True}])
+    request = Request(recipe=recipe, path=tmp_path / "run.h5")
+    assert getattr(resumed(request, record), before)
+    asked: dict[str, Any] = {now: True}
+    found = resumed(replace(request, **asked), record)
+    assert (bool(getattr(found, before)), getattr(found, now)) == (False, True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 import sys
 from collections.abc import Callable
@@ -86,6 +87,10 @@ def check_effect(request: Request, *, print_config: bool, dry_run: bool, devices
     if vgg and (request.checkpoint_activations or request.compile):
         name = "--compile" if request.compile else "--checkpoint-activations"
         raise UsageError(f"{name} is for blocks, and VGG nets have none", "Leave it out.")
+    if layers.in_a_job() and devices not in (1, int(os.environ["WORLD_SIZE"])):
+        raise UsageError(
+            f"this job has {os.environ['WORLD_SIZE']} processes: --devices {devices} has no effect", "Leave it out."
+        )
     if dry_run and devices > 1:
         raise UsageError("--dry-run looks at one process", "Leave --devices out.")
 
@@ -135,6 +140,16 @@ def print_recipe(request: Request, *, json: bool) -> None:
 
 def look(request: Request, *, json: bool) -> None:
     """What the run would need and take."""
+    if request.resumes:
+        from rescli.engine.resume import resumed
+        from rescli.engine.train import outcome
+        from rescli.store.reader import read_run
+
+        record = read_run(request.path, tensors=False)
+        if record.status == "finished":  # it needs neither images nor a device any more
+            resumed(request, record)
+            _tell(outcome(request.path, record, already=True), json=json)
+            return
     from rescli.engine.dry_run import dry_run
 
     report = dry_run(request)
