@@ -26,7 +26,7 @@ from rescli.models.build import Network
 from rescli.models.names import is_name, network
 from rescli.models.norm import use_batch_statistics
 from rescli.models.spec import NetworkSpec, Spec
-from rescli.models.weights.bundle import Bundle, Preprocessing
+from rescli.models.weights.bundle import NORMALIZATIONS, Bundle, Preprocessing
 from rescli.models.weights.read import module_of
 
 
@@ -156,14 +156,20 @@ def _with_images(what: str, path: Path | None, bundle: Bundle, wishes: Wishes, *
         raise UsageError(f"{what} was trained on {trained_on}, not {wishes.dataset}", "Leave the name out.")
     spec = bundle.spec
     in_folders = not isinstance(spec, NetworkSpec) or spec.stem.pool is not None
+    if in_folders and wishes.dataset is not None:
+        raise UsageError(
+            f"{what} is an ImageNet net, and {wishes.dataset} is not", "Name a folder of images: --dataset DIR."
+        )
+    # ImageNet's test images have no published classes
+    split = "val" if in_folders and wishes.split == "test" else wishes.split
     name = "folder" if in_folders else wishes.dataset or trained_on or _by_classes(spec)
-    feed = _folder(what, bundle, wishes) if in_folders else _resident(what, path, bundle, name, wishes)
+    feed = _folder(what, path, bundle, split, wishes) if in_folders else _resident(what, path, bundle, name, wishes)
     return Subject(
         what=what,
         path=path,
         bundle=bundle,
         dataset=name,
-        split=wishes.split,
+        split=split,
         feed=feed,
         iteration=bundle.origin.get("iteration"),
         initial=initial,
@@ -200,7 +206,7 @@ def _resident(what: str, path: Path | None, bundle: Bundle, name: str, wishes: W
     return ResidentImages(images[: wishes.images], mean, std=std, divisor=inputs.divisor)
 
 
-def _folder(what: str, bundle: Bundle, wishes: Wishes) -> Any:
+def _folder(what: str, path: Path | None, bundle: Bundle, split: str, wishes: Wishes) -> Any:
     """Images in folders as the inputs of an ImageNet net."""
     from rescli.data.folder import FolderImages
     from rescli.data.listing import list_images
@@ -209,7 +215,6 @@ def _folder(what: str, bundle: Bundle, wishes: Wishes) -> Any:
         root = photographs(wishes.data, bundle.origin.get("data"))
     except DataError as error:
         raise UsageError(f"{what} is an ImageNet net: it needs images", "Name their folder: --dataset DIR.") from error
-    split = "val" if wishes.split == "test" else wishes.split  # ImageNet's test images have no published classes
     truth = truth_of(bundle, root) if wishes.data is None and split == "val" else None
     try:
         listing = list_images(root, split, classes=known_classes([(Path(what), bundle)]), truth=truth)
@@ -220,11 +225,7 @@ def _folder(what: str, bundle: Bundle, wishes: Wishes) -> Any:
             f"{what} tells {bundle.spec.classes} classes apart; {listing.root} has {len(listing.classes)}",
             "Name a folder with the classes of the network: --dataset DIR.",
         )
-    inputs = bundle.preprocessing
-    if inputs is None:
-        from rescli.models.weights.bundle import NORMALIZATIONS
-
-        inputs = NORMALIZATIONS[wishes.normalize or "imagenet"]
+    inputs = NORMALIZATIONS["imagenet"] if path is None else inputs_of(path, bundle)
     return FolderImages(
         listing,
         size=bundle.spec.input_size,

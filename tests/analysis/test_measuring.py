@@ -189,11 +189,17 @@ def test_photographs_have_the_numbers_of_the_nets_own_classes(tmp_path: Path) ->
     bundle = replace(fresh(spec, 0), preprocessing=NORMALIZATIONS["none"])
     save_network(tmp_path / "knows.h5", replace(bundle, origin={"classes": ["n01", "n02"]}))
     save_network(tmp_path / "does not.h5", bundle)
+    save_network(tmp_path / "never said.h5", fresh(spec, 0))
+    with pytest.raises(DataError, match="nothing says how the inputs of these weights were normalized"):
+        responses(str(tmp_path / "never said.h5"), Wishes(data=tmp_path))
+    with pytest.raises(UsageError, match="is an ImageNet net, and synthetic is not"):
+        responses("resnet18", Wishes(dataset="synthetic"))
     knows, does_not = str(tmp_path / "knows.h5"), str(tmp_path / "does not.h5")
     where = Wishes(data=tmp_path, split="val")
     feed = open_subject(knows, where).feed
     assert feed(torch.tensor([0]))[1].tolist() == [1]
     assert responses(does_not, where).images == 1, "no labels are needed for it"
+    assert responses(does_not, replace(where, split="test")).split == "val", "of ImageNet nobody has the others"
     for name in ("cat", "dog"):
         (tmp_path / "others" / "val" / name).mkdir(parents=True)
         shutil.copy(tmp_path / "val" / "n02" / "a.png", tmp_path / "others" / "val" / name)
