@@ -46,8 +46,10 @@ def measure_photographs(
     `data` is a folder or a file of packed images. ImageFolder reads `beside`, by default the same folder. `cold`: the page
     cache forgets the files before every sample, as it does in the course of an epoch that is larger than memory.
     """
-    if beside is None and data.is_file():
-        raise UsageError(f"{data} is a file, which ImageFolder cannot read", "Name the folder beside it: --beside DIR.")
+    if (beside or data).is_file():
+        raise UsageError(
+            f"{beside or data} is a file, which ImageFolder cannot read", "Name the folder beside it: --beside DIR."
+        )
     listing = list_images(data, "train")
     rival = listing if beside is None else list_images(beside, "train")
     if not rival.classes:

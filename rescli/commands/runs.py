@@ -48,7 +48,16 @@ def list_(
         listed = list_runs(directory)
     if json:
         console.emit(
-            [{**one.summary, "path": str(one.path), "status": one.status, "error": one.error or None} for one in listed]
+            [
+                {
+                    **one.summary,
+                    "path": str(one.path),
+                    "status": one.status,
+                    "error": one.error or None,
+                    "held_by": str(one.holder) if one.holder else None,
+                }
+                for one in listed
+            ]
         )
         return
     if not listed:

@@ -41,7 +41,7 @@ def show_graded(result: Graded, *, json: bool) -> None:
     errors = "no labels" if top1 is None else f"top-1 error {top1:.2f} %"
     errors += "" if top5 is None else f", top-5 error {top5:.2f} %"
     rate = "" if result.images_per_second is None else f", {result.images_per_second:,.1f} images/s"
-    left = f", {len(result.skipped):,} left out" if result.skipped else ""
+    left = f", {result.left_out:,} left out" if result.left_out else ""
     console.say(f"{result.data}: {result.images:,} images{left}: {errors}{rate}")
 
 

@@ -56,6 +56,11 @@ class Graded:
             return None
         return 100 * float((ranks(self.predictions) >= k).mean())
 
+    @property
+    def left_out(self) -> int:
+        """How many damaged images, now (`skipped` names them) or when the scores were saved."""
+        return max(len(self.skipped), int(self.predictions.about.get("skipped") or 0))
+
     def by_class(self) -> list[tuple[str, int, int, float]]:
         """Name, images, wrong predictions and top-1 error in % of each class that has images."""
         if not self.labelled:
@@ -75,6 +80,7 @@ class Graded:
             "images": self.images,
             "top1_error": self.error(1),
             "top5_error": self.error(5),
+            "left_out": self.left_out,
             "skipped": list(self.skipped),
             "images_per_second": self.images_per_second,
             "classes": [

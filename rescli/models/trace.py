@@ -11,6 +11,7 @@ import os
 import sys
 from collections import Counter
 from collections.abc import Mapping
+from contextlib import AbstractContextManager, redirect_stdout
 from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any
@@ -71,8 +72,9 @@ def load_module(target: str) -> nn.Module:
     if os.curdir not in sys.path and os.getcwd() not in sys.path:  # noqa: PTH109 - as `python -m` does
         sys.path.insert(0, os.getcwd())  # noqa: PTH109
     try:
-        library = importlib.import_module(SHORT.get(package, package))
-        made = getattr(library, attribute, None)  # which some packages import only now
+        with _speaking_aside():
+            library = importlib.import_module(SHORT.get(package, package))
+            made = getattr(library, attribute, None)  # which some packages import only now
     except ImportError as error:
         raise UsageError(
             f"{target}: {package!r} cannot be imported: {error}", "Give package.module:callable."
@@ -87,7 +89,7 @@ def load_module(target: str) -> nn.Module:
         hint = f"Did you mean {' or '.join(near)}?" if near else "Give package.module:callable."
         raise UsageError(f"{target}: {package} has no {attribute!r}", hint)
     try:
-        with torch.device("meta"):
+        with torch.device("meta"), _speaking_aside():
             net = made if isinstance(made, nn.Module) else made()
     except (Exception, SystemExit) as error:
         raise RescliError(f"{target}: making it failed: {type(error).__name__}: {error}", _WAY) from error
@@ -99,12 +101,17 @@ def load_module(target: str) -> nn.Module:
 _WAY = "It must be made without arguments, and run without looking at values: tensors have shapes here, but no numbers."
 
 
+def _speaking_aside() -> AbstractContextManager[Any]:
+    """What somebody's module prints is none of the command's output."""
+    return redirect_stdout(sys.stderr)
+
+
 def trace(net: nn.Module, *, title: str, input_size: int) -> Traced:
     """Run `net` on one RGB image of `input_size` pixels, without numbers. Raises `RescliError` where that fails."""
     counter = _Counter(net)
     x = torch.empty(1, 3, input_size, input_size, device="meta")
     try:
-        with torch.no_grad(), counter.modules, counter:
+        with torch.no_grad(), counter.modules, counter, _speaking_aside():
             net.eval()(x)
     except Exception as error:
         text = (str(error) or type(error).__name__).splitlines()[0]

@@ -242,3 +242,10 @@ def test_weights_of_a_run_are_tested_on_the_data_set_of_that_run(
     assert (other.code, "was trained on synthetic, not cifar10" in other.err) == (2, True)
     refused = rescli("eval", net, "--predictions", tmp_path / "scores.h5")
     assert (refused.code, refused.out, "--predictions has no effect" in refused.err) == (2, "", True)
+
+
+def test_a_report_says_in_json_too_what_was_not_measured(rescli: Rescli, runs: Path, tmp_path: Path) -> None:
+    line = ("analyze", "report", runs / "r20-0.h5", "--out", tmp_path / "page.html")  # it has no weights
+    (note,) = rescli(*line, "--json").document["not_measured"]
+    assert note.startswith("ResNet-20 was not measured: ")
+    assert f"Not measured: {note}" in rescli(*line).err

@@ -25,10 +25,14 @@ def test_bench_train_and_eval(rescli: Rescli) -> None:
     assert "1 pairs of 50 images" in shown.out
 
 
-def test_wrong_input(rescli: Rescli) -> None:
+def test_wrong_input(rescli: Rescli, tmp_path: Path) -> None:
     assert rescli("bench", "train", "--depth", "21").code == 2
     assert rescli("bench", "train", "--depth", "20", "--backend", "nosuch").code == 5
     assert rescli("bench", "train", "--dataset", "nosuch").code == 2
+    (tmp_path / "pack.h5").touch()
+    for words in (("--data", tmp_path / "pack.h5"), ("--data", tmp_path, "--beside", tmp_path / "pack.h5")):
+        refused = rescli("bench", "data", *words)
+        assert (refused.code, "pack.h5 is a file, which ImageFolder cannot read" in refused.err) == (2, True)
 
 
 def test_bench_data_and_store(rescli: Rescli, tmp_path: Path) -> None:

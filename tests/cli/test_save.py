@@ -122,7 +122,10 @@ def test_images_left_out_are_counted(rescli: Rescli, photographs: Path, run: Pat
     line = ("eval", run, "--data", tmp_path / "part", "--save", "--threads", "1")
     assert rescli(*line).code == 3
     assert "tests" not in read_run(run).analysis
-    assert rescli(*line, "--skip-damaged").code == 0
+    scores = tmp_path / "scores.h5"
+    assert rescli(*line, "--skip-damaged", "--predictions", scores).code == 0
+    assert "5 images, 1 left out" in rescli("eval", scores).out
+    assert rescli("eval", scores, "--json").document["left_out"] == 1
     kept = read_run(run).analysis["tests"]["1-crop"]
     assert (kept["@images"], kept["@skipped"]) == (5, 1)
     assert "1 damaged images left out" in rescli("analyze", "table3", run).out

@@ -40,6 +40,7 @@ def test_a_second_trainer_is_refused_while_readers_always_see_a_whole_run(
             seen.append(shown.document["progress"]["iteration"])
         assert process.wait().code == 0
     assert second.code == 4
+    assert str(process.pid) in listed[0]["held_by"]
     message, hint = second.err.splitlines()
     assert message.startswith(f"Error: run.h5: in use by process {process.pid} of ")
     assert "(rescli train cifar " in message

@@ -110,6 +110,31 @@ def test_a_module_that_fails_is_no_bug_of_ours(
     monkeypatch.delitem(sys.modules, "own_net", raising=False)
 
 
+TALKS = """
+import torch
+print("imported")
+
+class Net(torch.nn.Conv2d):
+    def forward(self, x):
+        print("run")
+        return super().forward(x)
+
+def make():
+    print("made")
+    return Net(3, 3, 3)
+"""
+
+
+def test_what_a_module_prints_is_no_output_of_ours(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "talks.py").write_text(TALKS)
+    monkeypatch.syspath_prepend(tmp_path)
+    trace(load_module("talks:make"), title="talks", input_size=8)
+    monkeypatch.delitem(sys.modules, "talks")
+    assert capsys.readouterr() == ("", "imported\nmade\nrun\n")
+
+
 def test_what_cannot_run_without_numbers() -> None:
     class Peeks(nn.Module):
         def forward(self, x: Tensor) -> Tensor:

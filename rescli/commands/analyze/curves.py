@@ -6,6 +6,8 @@ from typing import Annotated
 
 from rescli import console
 from rescli.commands.analyze.output import (
+    FONT_SIZE,
+    SIZE,
     DataFile,
     FontSize,
     PlotFile,
@@ -25,8 +27,8 @@ def curves(
     runs: Sources,
     plot: PlotFile = None,
     data: DataFile = None,
-    size: Size = "column",
-    font_size: FontSize = 8.0,
+    size: Size = SIZE,
+    font_size: FontSize = FONT_SIZE,
     top: Annotated[
         float | None,
         option(

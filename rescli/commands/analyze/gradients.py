@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 from rescli import console
 from rescli.commands.analyze.measuring import Dataset, Seed, measured, wishes_of
 from rescli.commands.analyze.output import (
+    FONT_SIZE,
+    SIZE,
     DataFile,
     FontSize,
     Nets,
@@ -31,8 +33,8 @@ def gradients(
     nets: Nets,
     plot: PlotFile = None,
     data: DataFile = None,
-    size: Size = "column",
-    font_size: FontSize = 8.0,
+    size: Size = SIZE,
+    font_size: FontSize = FONT_SIZE,
     batches: Annotated[int, option(min=1, help="How many batches; their spread is shown.")] = 8,
     batch_size: Annotated[int, option(min=2, help="Images a batch.")] = 128,
     split: Annotated[Split, option(help="Which images; val: those that the run held out.")] = Split.train,

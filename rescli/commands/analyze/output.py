@@ -42,6 +42,7 @@ PlotFile = Annotated[Path | None, option("--plot", help="Write the figure: .pdf,
 DataFile = Annotated[
     Path | None, option("--data", help="Write the numbers that the figure shows: .csv or .json.", default="no file")
 ]
+SIZE, FONT_SIZE = "column", 8.0
 Size = Annotated[str, option(help="Of the figure: column (3.3 in), page (6.9 in), or WIDTHxHEIGHT in inches.")]
 FontSize = Annotated[float, option(min=3, max=30, help="Of the figure, in points.")]
 Latex = Annotated[bool, option("--latex", help="A LaTeX table (booktabs) on stdout.")]
@@ -70,6 +71,8 @@ def check_files(plot_file: Path | None, data_file: Path | None, size: str, font_
     from rescli.store.target import check_target
 
     Look.of(size, font_size)
+    if plot_file is None and (size, font_size) != (SIZE, FONT_SIZE):
+        raise UsageError("--size and --font-size are about the figure's file", "Ask for it: --plot FILE.")
     if plot_file is not None:
         format_of(plot_file)
     if data_file is not None and data_file.suffix not in (".csv", ".json"):

@@ -69,6 +69,7 @@ def report(
                 "runs": [str(run.path) for run in found.runs],
                 "verdicts": [one.to_dict() for one in verdicts],
                 "skipped": [one.to_dict() for one in found.skipped],
+                "not_measured": list(measured.notes),
             }
         )
         return

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 from rescli import console
 from rescli.commands.analyze.measuring import Dataset, Seed, measured, wishes_of
 from rescli.commands.analyze.output import (
+    FONT_SIZE,
+    SIZE,
     DataFile,
     FontSize,
     Nets,
@@ -34,8 +36,8 @@ def responses(
     nets: Nets,
     plot: PlotFile = None,
     data: DataFile = None,
-    size: Size = "column",
-    font_size: FontSize = 8.0,
+    size: Size = SIZE,
+    font_size: FontSize = FONT_SIZE,
     split: Annotated[Split, option(help="Which images; val: those that the run held out.")] = Split.test,
     images: Annotated[int | None, option(min=1, help="How many of them.", default="all")] = None,
     dataset: Dataset = None,

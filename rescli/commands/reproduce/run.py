@@ -86,6 +86,21 @@ def run(
     elsewhere = [one for one in elements if print and not one.runnable]
     commands = [line for one in elsewhere for line in one.commands]
     if len(elsewhere) == len(elements):
+        idle = {
+            "--seeds": seeds is not None,
+            "--seed": seed != 0,
+            "--depth": bool(depth),
+            "--scale": scale is not None,
+            "--dataset": dataset is not None,
+            "--data": data is not None,
+            "--backend": backend != "auto",
+            "--precision": precision is not None,
+            "--threads": threads is not None,
+            "--checkpoint-every": checkpoint_every is not None,
+        }
+        if any(idle.values()):
+            listed = " and ".join(name for name, given_ in idle.items() if given_)
+            raise UsageError(f"{listed}: no effect on commands that are printed as they are", "Leave it out.")
         _print(elements, commands, json=json)
         return
     settings = settle(
