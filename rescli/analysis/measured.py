@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from rescli.analysis.gradients import Gradients, gradients
@@ -11,6 +11,7 @@ from rescli.analysis.groups import group
 from rescli.analysis.responses import Responses, responses
 from rescli.analysis.run import Run
 from rescli.analysis.subject import Wishes
+from rescli.data.names import info
 from rescli.errors import failure
 
 
@@ -33,9 +34,13 @@ def measure(runs: Sequence[Run], wishes: Wishes, tell: Callable[[str], None] = l
     notes: list[str] = []
     for one in (one.first for one in group(runs) if one.first.finished):
         tell(f"{one.label}: responses and gradients of {one.path}")
+        data = (
+            wishes.data if info(one.recipe.dataset).needs_files else None
+        )  # the others' images are none of its business
+        here = replace(wishes, data=data)
         try:
-            found.append(responses(str(one.path), wishes))
-            norms.append(gradients(str(one.path), Wishes(split="train", **_where(wishes)), batches=4, batch_size=64))
+            found.append(responses(str(one.path), here))
+            norms.append(gradients(str(one.path), Wishes(split="train", **_where(here)), batches=4, batch_size=64))
         except Exception as error:
             if (why := failure(error)) is None:
                 raise

@@ -183,6 +183,8 @@ def _by_classes(spec: Spec) -> str:
 
 def _resident(what: str, path: Path | None, bundle: Bundle, name: str, wishes: Wishes) -> ResidentImages:
     """Images of a CIFAR data set as this net's inputs."""
+    if wishes.data is not None and not info(name).needs_files:
+        raise UsageError(f"{name} is built in: --dataset with a folder has no effect", "Leave it out.")
     dataset, spec = load(name, data=wishes.data), bundle.spec
     if (len(dataset.classes), info(name).image_size) != (spec.classes, spec.input_size):
         raise UsageError(
@@ -220,6 +222,8 @@ def _folder(what: str, path: Path | None, bundle: Bundle, split: str, wishes: Wi
         listing = list_images(root, split, classes=known_classes([(Path(what), bundle)]), truth=truth)
     except UsageError:  # of other classes, which matters only to who looks at labels
         listing = list_images(root, split)
+        if truth is not None and not listing.labelled:
+            raise
     if listing.labelled and int(listing.labels.max()) >= bundle.spec.classes:
         raise UsageError(
             f"{what} tells {bundle.spec.classes} classes apart; {listing.root} has {len(listing.classes)}",

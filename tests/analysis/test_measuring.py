@@ -156,6 +156,15 @@ def test_weights_without_a_run(tmp_path: Path) -> None:
     net = tmp_path / "net.h5"
     save_network(net, open_network(Path(path)))
     assert responses(str(net), replace(SOME, dataset="synthetic")).std.tolist() == responses(path, SOME).std.tolist()
+    for what in (str(net), path):
+        with pytest.raises(UsageError, match="synthetic is built in"):
+            responses(what, replace(SOME, data=tmp_path))
+
+
+def test_a_folder_for_some_runs_of_a_page_does_not_concern_the_others(tmp_path: Path) -> None:
+    run = collect([a_net(tmp_path / "run.h5")]).runs[0]
+    found = page.measure([replace(run, status="finished")], replace(SOME, data=tmp_path))
+    assert (len(found.responses), found.notes) == (1, ())
 
 
 def test_an_imagenet_net_on_images_in_folders(tmp_path: Path) -> None:
@@ -203,6 +212,16 @@ def test_photographs_have_the_numbers_of_the_nets_own_classes(tmp_path: Path) ->
     for name in ("cat", "dog"):
         (tmp_path / "others" / "val" / name).mkdir(parents=True)
         shutil.copy(tmp_path / "val" / "n02" / "a.png", tmp_path / "others" / "val" / name)
+    flat, truth = tmp_path / "flat" / "val", tmp_path / "truth.txt"
+    flat.mkdir(parents=True)
+    shutil.copy(tmp_path / "val" / "n02" / "a.png", flat)
+    trained = {"classes": ["n01", "n02"], "data": str(flat.parent), "truth": str(truth)}
+    save_network(tmp_path / "flat.h5", replace(bundle, origin=trained))
+    truth.write_text("a.png n02\n")
+    assert responses(str(tmp_path / "flat.h5"), Wishes()).images == 1
+    truth.write_text("a.png bird\n")
+    with pytest.raises(UsageError, match="the class bird is not one of the 2"):
+        responses(str(tmp_path / "flat.h5"), Wishes())
     others = Wishes(data=tmp_path / "others", split="val")
     assert responses(knows, others).images == 2
     with pytest.raises(UsageError, match="its classes are not those of"):

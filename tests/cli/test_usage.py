@@ -92,6 +92,7 @@ WRONG: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
         ("reproduce", "table2", "--print", "--scale", "0.1", "--depth", "34"),
         ("--depth and --scale: no effect",),
     ),
+    "place of what no study runs": (("reproduce", "table2", "--print", "--out", "s"), ("--out: no effect",)),
     "size of no figure": (("analyze", "curves", ".", "--size", "page"), ("--size and --font-size", "--plot")),
     "two ways not to train": ((*CIFAR, "--print-config", "--dry-run"), ("exclude one another",)),
 }

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from rescli.reproduce.element import Element
     from rescli.reproduce.results import Result
 
+STUDY = Path("study")
 Names = Annotated[
     list[str],
     typer.Argument(
@@ -35,7 +36,7 @@ Names = Annotated[
 def run(
     names: Names,
     # Which runs
-    out: Out = Path("study"),
+    out: Out = STUDY,
     seeds: Annotated[int | None, option(min=1, help="Runs of every net.", default="as many as the paper's")] = None,
     seed: Annotated[int, option(min=0, help="The first seed.")] = 0,
     depth: Annotated[
@@ -87,6 +88,7 @@ def run(
     commands = [line for one in elsewhere for line in one.commands]
     if len(elsewhere) == len(elements):
         idle = {
+            "--out": out != STUDY,
             "--seeds": seeds is not None,
             "--seed": seed != 0,
             "--depth": bool(depth),

@@ -161,6 +161,8 @@ def test_nets_that_are_none_of_the_papers(tmp_path: Path, depths: tuple[int, ...
         {"recipe": {"depth": "x"}},
         {"classes": 3},
         {"data": 3},
+        {"iteration": "x"},
+        {"iteration": [1]},
         {"truth": ["x"]},
         {"recipe": {"dataset": 3}},
         {"recipe": {"dataset": ["x"]}},
