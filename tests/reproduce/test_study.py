@@ -47,7 +47,7 @@ def test_what_makes_no_sense(rescli: Rescli, trainer: Trainer, tmp_path: Path, m
     assert "CIFAR-10 was not found" in refused(3, "fig1")
     assert "cifar100" in refused(2, "fig1", "--dataset", "cifar100")
     assert "--data has no effect" in refused(2, "fig1", *SMALL, "--data", ".")
-    assert "no net with 21 layers" in refused(2, "fig1", *SMALL, "--depth", "21")
+    assert "--depth 21: none of these elements has a net" in refused(2, "fig1", *SMALL, "--depth", "21")
     assert "there is no backend 'cudda'; did you mean 'cuda'?" in refused(5, "fig1", *SMALL, "--backend", "cudda")
     assert "is a folder" in refused(2, "fig1", *SMALL, "--slurm", ".")
     monkeypatch.setenv("RESCLI_TRAIN_CIFAR_BATCH_SIZE", "64")
