@@ -277,13 +277,15 @@ def test_nobody_leaves_a_job_before_its_store_is_written(
     assert (stored.count(end), stored[-1]) == (1, end)
 
 
-@pytest.mark.parametrize("first", range(2, 1000))
-def test_exactly_so_much_lower_is_no_progress(first: int) -> None:
+def test_exactly_so_much_lower_is_no_progress() -> None:
     """Of 1,000 images an error of 0.1 points is one, which does not come out as 0.1 in most places."""
-    progress, schedule = Progress(), Schedule(iterations=10, learning_rate=0.1, milestones=(), divisor=10)
-    run: Any = SimpleNamespace(progress=progress, schedule=schedule, observer=Silent())
-    for wrong in (first, first - 1, first - 1):
-        _check_plateau(run, Plateau(patience=2, least=0.1, drops=3), 100 * wrong / 1000)
-    assert progress.drops == 1
-    _check_plateau(run, Plateau(patience=2, least=0.1, drops=3), 100 * (first - 2) / 1000)
-    assert (progress.drops, progress.waited) == (1, 0)
+    rule = Plateau(patience=2, least=0.1, drops=3)
+    schedule = Schedule(iterations=10, learning_rate=0.1, milestones=(), divisor=10)
+    for first in range(2, 1000):
+        progress = Progress()
+        run: Any = SimpleNamespace(progress=progress, schedule=schedule, observer=Silent())
+        for wrong in (first, first - 1, first - 1):
+            _check_plateau(run, rule, 100 * wrong / 1000)
+        assert progress.drops == 1, first
+        _check_plateau(run, rule, 100 * (first - 2) / 1000)
+        assert (progress.drops, progress.waited) == (1, 0), first
