@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -55,3 +57,15 @@ def trained(tmp_path: Path) -> Train:
         return outcome, read_run(path)
 
     return run
+
+
+class Stops(Silent):
+    """Sends a signal to this process after an iteration, or when a split's metrics get a row."""
+
+    def __init__(self, iteration: int, number: signal.Signals = signal.SIGTERM) -> None:
+        self._iteration = iteration
+        self._number = number
+
+    def step(self, iteration: int) -> None:
+        if iteration == self._iteration:
+            os.kill(os.getpid(), self._number)

@@ -22,27 +22,13 @@ from rescli.engine.fit import Diverged
 from rescli.engine.observer import Silent
 from rescli.engine.request import Request
 from rescli.engine.resume import resumed
-from rescli.engine.stopping import StopSignals
 from rescli.engine.train import train
-from rescli.errors import BackendError, DataError, Interrupted, StoppedEarly, StoreError, UsageError
+from rescli.errors import BackendError, DataError, StoppedEarly, StoreError, UsageError
 from rescli.recipes.cifar import CifarRecipe
 from rescli.store.listing import list_runs
 from rescli.store.reader import read_run
 from rescli.store.writer import write_run
-from tests.engine.conftest import Train, small
-
-
-class Stops(Silent):
-    """Sends a signal to this process after an iteration, or when a split's metrics get a row."""
-
-    def __init__(self, iteration: int, number: signal.Signals = signal.SIGTERM) -> None:
-        self._iteration = iteration
-        self._number = number
-
-    def step(self, iteration: int) -> None:
-        if iteration == self._iteration:
-            os.kill(os.getpid(), self._number)
-
+from tests.engine.conftest import Stops, Train, small
 
 FORKS: list[dict[str, Any]] = [
     {},
@@ -70,58 +56,6 @@ def test_stopped_at_every_other_iteration(trained: Train, tmp_path: Path, fork: 
     assert same(expected, record) == []
     assert record.status == "finished"
     assert [session["first_iteration"] for session in record.sessions] == list(range(12))
-
-
-def test_a_signal_during_an_evaluation_puts_it_off(
-    trained: Train, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    recipe = small()
-    _, expected = trained(recipe, name="whole.h5")
-    evaluate = TorchWorker.evaluate
-
-    def interrupted(self: TorchWorker, split: str, stop: Any = lambda: False) -> Any:
-        os.kill(os.getpid(), signal.SIGUSR1)
-        return evaluate(self, split, stop)
-
-    monkeypatch.setattr(TorchWorker, "evaluate", interrupted)
-    with pytest.raises(StoppedEarly, match="after iteration 5,"):
-        trained(recipe)
-    monkeypatch.setattr(TorchWorker, "evaluate", evaluate)
-    assert "test" not in read_run(tmp_path / "run.h5").metrics
-    _, record = trained(recipe, resume=True)
-
-    assert same(expected, record) == []
-
-
-def test_ctrl_c_is_told_from_other_signals(trained: Train) -> None:
-    with pytest.raises(Interrupted) as error:
-        trained(small(), observer=Stops(4, signal.SIGINT))
-
-    assert error.value.exit_code == 130
-
-
-def test_a_lost_connection_is_a_signal_like_others(trained: Train) -> None:
-    with pytest.raises(StoppedEarly, match="SIGHUP"):
-        trained(small(), observer=Stops(4, signal.SIGHUP))
-
-
-def test_ignored_signals_stay_ignored(trained: Train) -> None:
-    """As under nohup."""
-    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
-    try:
-        outcome, _ = trained(small(), observer=Stops(4, signal.SIGHUP))
-    finally:
-        signal.signal(signal.SIGHUP, before)
-
-    assert outcome.status == "finished"
-
-
-def test_handlers_are_put_back(trained: Train) -> None:
-    before = [signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGUSR1, signal.SIGINT)]
-
-    trained(small(iterations=1))
-
-    assert [signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGUSR1, signal.SIGINT)] == before
 
 
 def test_resuming_where_there_is_nothing_begins_a_run(trained: Train) -> None:
@@ -379,30 +313,6 @@ def test_a_backend_that_fails_is_blamed(trained: Train, monkeypatch: pytest.Monk
 
     with pytest.raises(BackendError, match="backend 'cpu' failed: KeyError: 'fp32'"):
         trained(small())
-
-
-def test_ctrl_c_twice_leaves_at_once_whatever_came_between(trained: Train, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("rescli.engine.stopping.ECHO", 0.0)
-
-    class Impatient(Silent):
-        def step(self, iteration: int) -> None:
-            for number in (signal.SIGINT, signal.SIGTERM, signal.SIGINT):
-                os.kill(os.getpid(), number)
-
-    with pytest.raises(KeyboardInterrupt):
-        trained(small(), observer=Impatient())
-
-
-def test_a_ctrl_c_that_comes_twice_at_once_is_one(monkeypatch: pytest.MonkeyPatch) -> None:
-    """`timeout` in the foreground passes on the one that has come from the terminal, too; who holds the key down means it."""
-    clock = iter([10.0, 10.00004, 10.09, 10.11])
-    monkeypatch.setattr("rescli.engine.stopping.time.monotonic", lambda: next(clock))
-    with StopSignals() as stop:
-        for _ in range(3):
-            os.kill(os.getpid(), signal.SIGINT)
-        assert (stop.received, stop.count) == (signal.SIGINT, 1)
-        with pytest.raises(KeyboardInterrupt):
-            os.kill(os.getpid(), signal.SIGINT)
 
 
 def test_a_dry_run_looks_at_the_images_of_a_run_that_is_at_its_beginning(

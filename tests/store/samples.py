@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from rescli.errors import StoreError
 from rescli.store.encode import encode
 from rescli.store.header import HEADER_BYTES
 from rescli.store.record import RunRecord
@@ -79,3 +80,16 @@ def saved(path: Path, iteration: int = 3) -> bytes:
     data = encode(sample(iteration))
     path.write_bytes(data)
     return data
+
+
+def names(path: Path) -> set[str]:
+    return {entry.name for entry in path.parent.iterdir()}
+
+
+def failure(work: Callable[[], object]) -> StoreError | None:
+    """The error that `work` raised, if any."""
+    try:
+        work()
+    except StoreError as error:
+        return error
+    return None
