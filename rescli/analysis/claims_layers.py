@@ -41,7 +41,7 @@ class _Net:
 
     @property
     def depth(self) -> int:
-        """As its label says it: bottlenecks have a 3x3 layer for every three of it, and the other nets two of two."""
+        """As its label says it. Of 3x3 layers, which are measured, bottlenecks have a third of that."""
         digits = re.search(r"-(\d+)", self.found.label)
         return int(digits[1]) if digits else len(self.found.layers)
 

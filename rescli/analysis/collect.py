@@ -134,7 +134,8 @@ def _of(source: str) -> Iterator[Path]:
     elif has_magic(source) and not os.path.exists(path):  # noqa: PTH110 - as above
         names = set(glob(source, recursive=True))  # noqa: PTH207 - the whole pattern, wherever it begins
         for name in sorted(names):
-            if os.path.isdir(name) or store_of(name) not in names:  # noqa: PTH112 - as above; a generation of a run that is there is no other run
+            # A generation of a run that is there is no other run.
+            if os.path.isdir(name) or store_of(name) not in names:  # noqa: PTH112 - as above
                 yield from _of(name)
     else:
         yield path

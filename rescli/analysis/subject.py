@@ -183,8 +183,6 @@ def _by_classes(spec: Spec) -> str:
 
 def _resident(what: str, path: Path | None, bundle: Bundle, name: str, wishes: Wishes) -> ResidentImages:
     """Images of a CIFAR data set as this net's inputs."""
-    if wishes.data is not None and not info(name).needs_files:
-        raise UsageError(f"{name} is built in: --dataset with a folder has no effect", "Leave it out.")
     dataset, spec = load(name, data=wishes.data), bundle.spec
     if (len(dataset.classes), info(name).image_size) != (spec.classes, spec.input_size):
         raise UsageError(

@@ -19,7 +19,7 @@ from rescli.data.dataset import Dataset, Images
 from rescli.data.files import FileCheck, check, published
 from rescli.data.locate import find
 from rescli.data.names import info
-from rescli.errors import DataError
+from rescli.errors import DataError, UsageError
 
 __all__ = ["Dataset", "FileCheck", "Images", "Verification", "load", "verify"]
 
@@ -48,9 +48,12 @@ class Verification:
 def load(name: str, *, data: Path | None = None) -> Dataset:
     """The data set called `name`, looked for as `rescli.data.locate` says.
 
-    Raises `DataError` where it is missing or damaged, naming the files, and `UsageError` for an unknown name.
+    Raises `DataError` where it is missing or damaged, naming the files, and `UsageError` for an unknown name, and for a folder
+    where none is looked into.
     """
     if not info(name).needs_files:
+        if data is not None:
+            raise UsageError(f"{name} is built in: the folder {data} has no effect", "Leave it out.")
         return synthetic.make()
     root = find(name, data)
     try:

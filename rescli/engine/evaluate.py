@@ -44,7 +44,6 @@ def evaluate_run(
     recipe = CifarRecipe.from_dict(record.recipe)
     chosen = choose(backend)
     settled = chosen.precision(precision or recipe.precision)
-    _check_data(recipe.dataset, data)
     dataset = load(recipe.dataset, data=data)
     splits = split_dataset(dataset, recipe.validation)
     images = {"train": splits.train, "val": splits.validation, "test": splits.test}.get(split)
@@ -103,7 +102,6 @@ def evaluate_weights(
     if trained_on is not None and dataset not in (None, trained_on):
         raise UsageError(f"{path} was trained on {trained_on}, not {dataset}", "Leave the name out.")
     name = dataset or trained_on or _dataset_of(spec)
-    _check_data(name, data)
     loaded = load(name, data=data)
     if split == "val":
         raise UsageError(f"{path}: only a run has images that it held out", "There are train and test.")
@@ -141,12 +139,6 @@ def evaluate_weights(
         inputs=inputs.source,
         tally=tally,
     )
-
-
-def _check_data(name: str, data: Path | None) -> None:
-    """Raises `UsageError` for a folder where none is looked into."""
-    if data is not None and not info(name).needs_files:
-        raise UsageError(f"{name} is built in: --data has no effect", "Leave it out.")
 
 
 def _dataset_of(spec: Spec) -> str:

@@ -113,7 +113,7 @@ def trace(net: nn.Module, *, title: str, input_size: int) -> Traced:
     try:
         with torch.no_grad(), counter.modules, counter, _speaking_aside():
             net.eval()(x)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         text = (str(error) or type(error).__name__).splitlines()[0]
         raise RescliError(
             f"{title}: fails on an image of {input_size} pixels: {text}", f"Try --input. {_WAY}"

@@ -90,7 +90,7 @@ WRONG: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "waiting in a dry run": (("reproduce", "fig1", "--dry-run", "--wait"), ("--wait is for runs",)),
     "length of what no study runs": (
         ("reproduce", "table2", "--print", "--scale", "0.1", "--depth", "34"),
-        ("--depth and --scale: no effect",),
+        ("--scale and --depth: no effect",),
     ),
     "place of what no study runs": (("reproduce", "table2", "--print", "--out", "s"), ("--out: no effect",)),
     "size of no figure": (("analyze", "curves", ".", "--size", "page"), ("--size and --font-size", "--plot")),

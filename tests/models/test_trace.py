@@ -142,5 +142,12 @@ def test_what_cannot_run_without_numbers() -> None:
 
     with pytest.raises(RescliError, match="peeks"):
         trace(Peeks(), title="peeks", input_size=8)
+
+    class Leaves(nn.Module):
+        def forward(self, x: Tensor) -> Tensor:
+            raise SystemExit(3)
+
+    with pytest.raises(RescliError, match="leaves: fails on an image of 8 pixels: 3"):
+        trace(Leaves(), title="leaves", input_size=8)
     with pytest.raises(RescliError, match="7 pixels"):
         trace(nn.Conv2d(3, 4, 9), title="small", input_size=7)

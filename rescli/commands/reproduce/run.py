@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from rescli import console
+from rescli.commands import layers
 from rescli.commands.options import Backend, Data, Debug, Json, Precision, Threads, option, plain
 from rescli.commands.reproduce.names import Dataset, Out, Scale, complete_element, given
 from rescli.errors import UsageError
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
     from rescli.reproduce.element import Element
     from rescli.reproduce.results import Result
 
-STUDY = Path("study")
 Names = Annotated[
     list[str],
     typer.Argument(
@@ -34,9 +34,10 @@ Names = Annotated[
 
 
 def run(
+    context: typer.Context,
     names: Names,
     # Which runs
-    out: Out = STUDY,
+    out: Out = Path("study"),
     seeds: Annotated[int | None, option(min=1, help="Runs of every net.", default="as many as the paper's")] = None,
     seed: Annotated[int, option(min=0, help="The first seed.")] = 0,
     depth: Annotated[
@@ -87,21 +88,9 @@ def run(
     elsewhere = [one for one in elements if print and not one.runnable]
     commands = [line for one in elsewhere for line in one.commands]
     if len(elsewhere) == len(elements):
-        idle = {
-            "--out": out != STUDY,
-            "--seeds": seeds is not None,
-            "--seed": seed != 0,
-            "--depth": bool(depth),
-            "--scale": scale is not None,
-            "--dataset": dataset is not None,
-            "--data": data is not None,
-            "--backend": backend != "auto",
-            "--precision": precision is not None,
-            "--threads": threads is not None,
-            "--checkpoint-every": checkpoint_every is not None,
-        }
-        if any(idle.values()):
-            listed = " and ".join(name for name, given_ in idle.items() if given_)
+        about_runs = [name for name in layers.given(context) if name not in ("names", "print", "json", "debug")]
+        if about_runs:
+            listed = " and ".join(f"--{name.replace('_', '-')}" for name in about_runs)
             raise UsageError(f"{listed}: no effect on commands that are printed as they are", "Leave it out.")
         _print(elements, commands, json=json)
         return

@@ -7,7 +7,7 @@ import shlex
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from rescli import console
 from rescli.commands import layers
@@ -17,6 +17,9 @@ from rescli.errors import UsageError
 from rescli.models.spec import VggSpec
 from rescli.recipes.imagenet import ImageNetRecipe
 from rescli.recipes.recipe import Recipe
+
+if TYPE_CHECKING:
+    from rescli.store.record import RunRecord
 
 Rate = Annotated[float, option("--lr", help="Learning rate.")]
 Divisor = Annotated[float, option(help="What divides the rate where it falls.")]
@@ -120,14 +123,7 @@ def print_recipe(request: Request, *, json: bool) -> None:
     from rescli.backends.registry import choose
     from rescli.engine.prepare import settle
 
-    finished = False
-    if request.resumes:
-        from rescli.engine.resume import resumed
-        from rescli.store.reader import read_run
-
-        record = read_run(request.path, tensors=False)
-        request, finished = resumed(request, record), record.status == "finished"
-    # What is finished needs no device any more.
+    request, finished = _as_it_goes_on(request)
     settled = request.recipe if finished else settle(request, choose(request.backend))
     recipe = settled.to_dict()
     if isinstance(settled, ImageNetRecipe):
@@ -138,18 +134,24 @@ def print_recipe(request: Request, *, json: bool) -> None:
         console.say(layers.as_toml(recipe))
 
 
+def _as_it_goes_on(request: Request) -> tuple[Request, RunRecord | None]:
+    """With the stored recipe, where there is a run; and that run if it is finished: it needs no images and no device then."""
+    if not request.resumes:
+        return request, None
+    from rescli.engine.resume import resumed
+    from rescli.store.reader import read_run
+
+    record = read_run(request.path, tensors=False)
+    return resumed(request, record), record if record.status == "finished" else None
+
+
 def look(request: Request, *, json: bool) -> None:
     """What the run would need and take."""
-    if request.resumes:
-        from rescli.engine.resume import resumed
+    if (finished := _as_it_goes_on(request)[1]) is not None:
         from rescli.engine.train import outcome
-        from rescli.store.reader import read_run
 
-        record = read_run(request.path, tensors=False)
-        if record.status == "finished":  # it needs neither images nor a device any more
-            resumed(request, record)
-            _tell(outcome(request.path, record, already=True), json=json)
-            return
+        _tell(outcome(request.path, finished, already=True), json=json)
+        return
     from rescli.engine.dry_run import dry_run
 
     report = dry_run(request)
