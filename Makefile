@@ -41,6 +41,8 @@ test-lowest: $(READY)  ## the tests with the oldest libraries that pyproject.tom
 	$(VENV)-lowest/bin/python -m pytest -n $(JOBS) --dist loadfile
 
 test-gpu: $(READY)  ## the tests that need a CUDA device
+	@$(BIN)/python -c 'import sys, torch; sys.exit(not torch.cuda.is_available())' || \
+	{ echo "PyTorch sees no CUDA device here: all of them would be skipped." >&2; exit 1; }
 	$(BIN)/python -m pytest -m gpu
 
 lint: $(READY)  ## ruff

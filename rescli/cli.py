@@ -21,7 +21,7 @@ from typer.main import get_command
 
 import rescli
 from rescli import console
-from rescli.commands import analyze, backends, bench, build, data, flops, layers, profile, reproduce, runs, train
+from rescli.commands import analyze, backends, bench, build, configuration, data, flops, profile, reproduce, runs, train
 from rescli.commands import eval as evaluation
 from rescli.errors import Interrupted, RescliError, StoreError, UsageError, failure
 
@@ -171,11 +171,11 @@ _CLOSED = {errno.EACCES, errno.EPERM, errno.ENAMETOOLONG, errno.ESTALE, errno.EI
 
 
 def _translate(error: Exception) -> RescliError:
-    """Typer's own complaints about a command line; anything else is a bug of ours."""
+    """As one of our own: Typer's complaints, an output or a path that cannot be had, lack of memory; the rest is a bug."""
     if hasattr(error, "format_message"):
         context: Any = getattr(error, "ctx", None)
         path = context.command_path if context is not None else "rescli"
-        message = error.format_message().rstrip(".") + layers.origin(context, getattr(error, "param", None))
+        message = error.format_message().rstrip(".") + configuration.origin(context, getattr(error, "param", None))
         return UsageError(message, f"`{path} --help` lists what there is.")
     if isinstance(error, OSError) and error.errno in _UNWRITABLE and error.filename is None:
         return RescliError(f"the output could not be written: {error.strerror}")

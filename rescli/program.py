@@ -1,13 +1,31 @@
-"""How rescli begins itself once more: what it is called, and where it finds its modules."""
+"""How rescli was begun and begins itself once more: its command line, its modules, and the job it is one process of."""
 
 from __future__ import annotations
 
+import os
+import shlex
 import sys
 from collections.abc import Mapping
 from pathlib import Path
 
 PROGRAM = (sys.executable, "-m", "rescli")
 """What a shell knows as `rescli`."""
+
+
+def command_line() -> str:
+    """How this process was begun, as it would be typed again."""
+    name = Path(sys.argv[0] or "python").name
+    return shlex.join([*(("python", "-m", "rescli") if name == "__main__.py" else (name,)), *sys.argv[1:]])
+
+
+def in_a_job() -> bool:
+    """Whether this process is one of several that `torchrun`, or --devices, has started."""
+    return "RANK" in os.environ and os.environ.get("WORLD_SIZE", "1") != "1"
+
+
+def first_of_job() -> bool:
+    """Whether this is the process that does what is done once for all of a job; a process by itself is."""
+    return not in_a_job() or os.environ.get("RANK") == "0"
 
 
 def surroundings() -> Mapping[str, str]:

@@ -1,4 +1,4 @@
-"""A process that rescli starts finds what rescli itself found."""
+"""What rescli was begun as, and that a process which it starts finds what it found itself."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from rescli.program import surroundings
+from rescli.program import command_line, surroundings
 
 LOAD = """
 import sys
@@ -40,3 +40,10 @@ def test_who_was_found_in_the_current_folder_is_found_there(tmp_path: Path, monk
     for first, named in (("", {}), (str(tmp_path), {}), ("/usr/bin", {"PYTHONSAFEPATH": "1"})):
         monkeypatch.setattr(sys, "path", [first, *sys.path[1:]])
         assert surroundings() == named
+
+
+def test_the_command_line_is_as_it_would_be_typed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.argv", ["/some/bin/rescli", "train", "cifar", "--out", "my run.h5"])
+    assert command_line() == "rescli train cifar --out 'my run.h5'"
+    monkeypatch.setattr("sys.argv", ["/some/rescli/__main__.py", "eval"])
+    assert command_line() == "python -m rescli eval"

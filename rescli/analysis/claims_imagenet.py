@@ -8,7 +8,7 @@ from typing import TypeAlias
 from rescli.analysis.evidence import Evidence
 from rescli.analysis.kinds import images_of
 from rescli.analysis.measures import TESTS, Net, nets_by
-from rescli.analysis.verdict import Verdict, answer, points
+from rescli.analysis.verdict import Verdict, answer, counted, points
 from rescli.models.names import title
 from rescli.store.tested import Tested
 
@@ -149,7 +149,6 @@ def _pairs(nets: Sequence[Net], choose: Choose) -> Iterator[tuple[Net, Net]]:
 
 def _words(a: Net, b: Net) -> str:
     """plain-18 27.94 %, plain-34 28.54 % (+0.60 points, n = 1)."""
-    counts = (len(a.errors), len(b.errors))
-    n = f"n = {counts[0]}" if counts[0] == counts[1] else f"n = {counts[0]} and {counts[1]}"
+    n = counted(len(a.errors), len(b.errors))
     more = points(a.error, b.error)
     return f"{a.entry.label} {a.error:.2f} %, {b.entry.label} {b.error:.2f} % ({more:+.2f} points, {n})"

@@ -9,7 +9,7 @@ from rescli.analysis.degradation import caveats
 from rescli.analysis.groups import Group, group
 from rescli.analysis.recipes import experiment
 from rescli.analysis.run import Run
-from rescli.analysis.verdict import Verdict, answer, points
+from rescli.analysis.verdict import Verdict, answer, counted, points
 from rescli.recipes.cifar import PAPER_ITERATIONS, CifarRecipe
 
 ABOUT = 400
@@ -70,7 +70,7 @@ def _without(runs: Iterable[Run]) -> Verdict:
         held.append(abs(more) <= SIMILAR)
         numbers.append(
             f"with {warm.error:.2f} %, without {cold.error:.2f} % ({more:+.2f} points, "
-            f"n = {len(warm.runs)} and {len(cold.runs)})"
+            f"{counted(len(warm.runs), len(cold.runs))})"
         )
     return Verdict(
         claim=f"without the warm-up ResNet-110 reaches similar test error (within {SIMILAR:g} points)",

@@ -57,7 +57,7 @@ def _outcome(runs: Sequence[Run]) -> list[tuple[str, list[Any], list[str]]]:
 
 
 def _environment(runs: Sequence[Run]) -> list[tuple[str, list[Any], list[str]]]:
-    sessions: list[Mapping[str, Any]] = [run.sessions[-1] if run.sessions else {} for run in runs]
+    sessions: list[Mapping[str, Any]] = [run.last_session for run in runs]
     names = ("backend", "device", "threads", "deterministic", "rescli", "torch", "python")
     return [
         (name, [one.get(name) for one in sessions], [word(one.get(name, "")) for one in sessions])

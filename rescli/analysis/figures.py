@@ -53,7 +53,9 @@ def format_of(path: Path) -> Format:
     for known in FORMATS:
         if path.suffix.lower() == f".{known}":
             return known
-    raise UsageError(f"{path}: how it ends says no format of figures", f"Known here: {', '.join(FORMATS)}.")
+    raise UsageError(
+        f"{path}: {path.suffix or 'no ending'} is no format of figures", f"Known here: {', '.join(FORMATS)}."
+    )
 
 
 def figure_bytes(plot: Plot, format: Format, look: Look | None = None, *, salt: str = "rescli") -> bytes:  # noqa: A002

@@ -19,6 +19,8 @@ from rescli.errors import RescliError, UsageError
 from rescli.models.names import label, title
 
 FAR_APART = 20
+"""Largest norms of two nets that differ by more than this factor are drawn on a logarithmic scale."""
+
 VANISHED = 1e-3
 """A layer's gradient counts as vanished below this part of the largest one; the paper gives no number."""
 

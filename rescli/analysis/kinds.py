@@ -88,7 +88,7 @@ def unlike(kind: Kind, test: Tested | None, again: str = "") -> tuple[str, ...]:
 
 def no_top5(test: Tested) -> tuple[str, ...]:
     """Where it has no meaning."""
-    return () if test.top5 is not None else (f"of {test.classes} classes five are no choice: no top-5 error",)
+    return () if test.top5 is not None else (f"no top-5 error: there are only {test.classes} classes",)
 
 
 def images_of(test: Tested) -> tuple[str, ...]:

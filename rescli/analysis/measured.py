@@ -1,4 +1,4 @@
-"""What is measured for the page of a report: responses and gradients of the runs' nets."""
+"""What is measured of the nets of some runs: responses and gradients."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from rescli.errors import failure
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Measured:
-    """What was measured for the page, and what could not be, with the reason."""
+    """What was measured, and what could not be, with the reason."""
 
     responses: tuple[Responses, ...] = ()
     gradients: tuple[Gradients, ...] = ()

@@ -132,7 +132,7 @@ def run_table(runs: Sequence[Run]) -> Table:
 
 
 def _provenance(run: Run) -> dict[str, Any]:
-    last = run.sessions[-1] if run.sessions else {}
+    last = run.last_session
     names = (
         "command",
         "backend",

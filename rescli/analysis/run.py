@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from rescli.analysis.recipes import beyond_depth, choices, differences, experiment, forks_of, word
+from rescli.data.names import info
 from rescli.errors import StoreError, UsageError
 from rescli.models.names import label
 from rescli.models.spec import Spec
@@ -64,6 +65,11 @@ class Run:
     def imagenet(self) -> bool:
         """Whether its net is one of ImageNet's."""
         return isinstance(self.recipe, ImageNetRecipe)
+
+    @property
+    def last_session(self) -> Mapping[str, Any]:
+        """Of the sessions that have trained it; empty where its store tells of none."""
+        return self.sessions[-1] if self.sessions else {}
 
     @property
     def parameters(self) -> int:
@@ -168,7 +174,7 @@ def _classes(recipe: Recipe, record: RunRecord) -> int:
     """How many classes the net tells apart. An ImageNet run has their names among its inputs."""
     if isinstance(recipe, ImageNetRecipe):
         return len(record.inputs["classes"]) if "classes" in record.inputs else CLASSES
-    return {"cifar100": 100}.get(recipe.dataset, 10)
+    return info(recipe.dataset).classes
 
 
 def _last(values: npt.NDArray[Any]) -> float | None:

@@ -19,13 +19,13 @@ from rescli.data.order import Order
 from rescli.data.read import load
 from rescli.data.split import split as split_dataset
 from rescli.engine.members import known_classes
-from rescli.engine.networks import fresh, inputs_of, open_network, truth_of
+from rescli.engine.networks import fresh, inputs_of, open_network, resident, truth_of
 from rescli.engine.prepare import precision_of, start_job
 from rescli.errors import DataError, UsageError
 from rescli.models.build import Network
 from rescli.models.names import is_name, network
 from rescli.models.norm import use_batch_statistics
-from rescli.models.spec import NetworkSpec, Spec
+from rescli.models.spec import Spec
 from rescli.models.weights.bundle import NORMALIZATIONS, Bundle, Preprocessing
 from rescli.models.weights.read import module_of
 
@@ -155,7 +155,7 @@ def _with_images(what: str, path: Path | None, bundle: Bundle, wishes: Wishes, *
     if trained_on is not None and wishes.dataset not in (None, trained_on):
         raise UsageError(f"{what} was trained on {trained_on}, not {wishes.dataset}", "Leave the name out.")
     spec = bundle.spec
-    in_folders = not isinstance(spec, NetworkSpec) or spec.stem.pool is not None
+    in_folders = spec.for_photographs
     if in_folders and wishes.dataset is not None:
         raise UsageError(
             f"{what} is an ImageNet net, and {wishes.dataset} is not", "Name a folder of images: --dataset DIR."
@@ -199,11 +199,7 @@ def _resident(what: str, path: Path | None, bundle: Bundle, name: str, wishes: W
         inputs = Preprocessing(divisor=255.0, mean=mean_image(splits.train.images), std=ones, source="mean image")
     else:
         inputs = inputs_of(path, bundle)
-    if inputs.mean.ndim == 3 and inputs.mean.shape != images.images.shape[1:]:
-        raise DataError(f"{what}: its mean image has the shape {inputs.mean.shape}, not that of {name}'s images")
-    mean = np.ascontiguousarray(np.broadcast_to(inputs.mean, images.images.shape[1:]), dtype=np.float32)
-    std = None if (inputs.std == 1).all() else inputs.std
-    return ResidentImages(images[: wishes.images], mean, std=std, divisor=inputs.divisor)
+    return resident(what, images[: wishes.images], inputs)
 
 
 def _folder(what: str, path: Path | None, bundle: Bundle, split: str, wishes: Wishes) -> Any:

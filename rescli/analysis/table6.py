@@ -7,9 +7,7 @@ from collections.abc import Iterable
 from rescli.analysis.groups import Group, group
 from rescli.analysis.run import Run
 from rescli.analysis.table import Footnotes, Table, mean_std
-from rescli.profiling.paper import OTHERS6, TABLE6, short
-
-PAPER_110 = "6.43 (6.61±0.16)"
+from rescli.profiling.paper import BEST_110, OTHERS6, TABLE6, short
 
 
 def table6(runs: Iterable[Run]) -> Table:
@@ -52,7 +50,7 @@ def paper_error(one: Group) -> str | None:
     recipe = one.first.recipe
     if recipe.plain or recipe.shortcut != "A" or recipe.depth not in TABLE6 or recipe.dataset != "cifar10":
         return None
-    return PAPER_110 if recipe.depth == 110 else f"{TABLE6[recipe.depth][1]:.2f}"
+    return BEST_110 if recipe.depth == 110 else f"{TABLE6[recipe.depth][1]:.2f}"
 
 
 def _row(one: Group, notes: Footnotes) -> tuple[str, ...]:

@@ -35,7 +35,7 @@ class Listed:
 
 
 class BackendWarning(UserWarning):
-    """A registered backend is broken and was left out."""
+    """A backend was left out, or goes on more slowly than it could."""
 
 
 @lru_cache(maxsize=1)

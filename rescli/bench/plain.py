@@ -110,7 +110,10 @@ class PlainLoop:
 def check_batch(batch_size: int, images: Images) -> None:
     """Raises `UsageError` for a batch of more images than there are."""
     if batch_size > len(images):
-        raise UsageError(f"a batch of {batch_size:,} images, of {len(images):,}", "Choose a smaller --batch-size.")
+        raise UsageError(
+            f"a batch of {batch_size:,} images is more than the {len(images):,} there are",
+            "Choose a smaller --batch-size.",
+        )
 
 
 def endless(loader: Iterable[Any]) -> Iterator[Any]:

@@ -83,7 +83,7 @@ def build(
             raise UsageError("--list shows all networks; it goes with nothing else", "Leave the rest out.")
         _list(json)
         return
-    _check(name, weights, seed, normalize, layout, out, export or [], overwrite)
+    _check(name, weights, seed, normalize, layout, out, export or [])
     writing = _writing(out, export or [], graph, overwrite)
     bundle: Any = None
     if weights is not None:
@@ -121,7 +121,6 @@ def _check(
     layout: Any,
     out: Path | None,
     export: list[Path],
-    overwrite: bool,
 ) -> None:
     """Raises `UsageError` for options that would have no effect."""
     if name is None and weights is None:

@@ -11,7 +11,7 @@ import typer
 
 from rescli import console
 from rescli.commands.networks import Layout, Net, Normalize, Padding, Pool, Shortcut, StrideIn
-from rescli.commands.options import Backend, Debug, Json, Precision, Threads, option, plain
+from rescli.commands.options import Backend, Debug, Json, Precision, Split, Threads, option, plain
 from rescli.commands.scores import show_evaluation, show_graded
 from rescli.data.names import DATASETS
 from rescli.errors import RescliError, UsageError
@@ -20,14 +20,6 @@ if TYPE_CHECKING:
     from rescli.engine.graded import Graded
 
 ENSEMBLE = "ensemble"
-
-
-class Split(str, Enum):
-    """Which images."""
-
-    test = "test"
-    train = "train"
-    val = "val"
 
 
 class Average(str, Enum):

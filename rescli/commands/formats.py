@@ -1,13 +1,16 @@
-"""The output formats of tables, defined once: for people, JSON, CSV, Markdown."""
+"""How results are printed, defined once: tables for people, JSON, CSV, Markdown; verdicts for people."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Annotated, Any
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Annotated, Any
 
 from rescli import console
 from rescli.commands.options import option
 from rescli.errors import UsageError
+
+if TYPE_CHECKING:
+    from rescli.analysis.verdict import Verdict
 
 Csv = Annotated[bool, option("--csv", help="CSV on stdout, exact numbers.")]
 Markdown = Annotated[bool, option("--markdown", help="A Markdown table on stdout.")]
@@ -38,3 +41,13 @@ def show(
     elif markdown:
         console.markdown(columns, rows if printed is None else printed, right=right)
     return json or csv or markdown
+
+
+def say_verdicts(verdicts: Iterable[Verdict]) -> None:
+    """Each claim with its answer, the numbers it comes from, and what speaks against taking it as said."""
+    for verdict in verdicts:
+        console.say(f"\n{verdict.claim} ({verdict.where}): {verdict.answer}")
+        for line in verdict.numbers:
+            console.say(f"  {line}")
+        for line in verdict.caveats:
+            console.say(f"  but: {line}")

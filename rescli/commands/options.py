@@ -39,6 +39,14 @@ class Shortcut(str, Enum):
     C = "C"
 
 
+class Split(str, Enum):
+    """Which images."""
+
+    test = "test"
+    train = "train"
+    val = "val"
+
+
 class MomentumForm(str, Enum):
     """How momentum meets a change of the learning rate."""
 

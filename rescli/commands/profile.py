@@ -7,11 +7,11 @@ from enum import Enum
 from typing import Annotated, Any
 
 import typer
-from typer.core import TyperGroup
 
 from rescli import console
 from rescli.commands.flops import Count, CountOption
 from rescli.commands.formats import Csv, Markdown, show
+from rescli.commands.groups import with_default
 from rescli.commands.memory import print_memory
 from rescli.commands.networks import (
     Classes,
@@ -29,27 +29,14 @@ from rescli.errors import UsageError
 from rescli.models.names import describe, title
 from rescli.profiling.compare import Compared, compare, table1, table6
 from rescli.profiling.count import NOT_COUNTED
-from rescli.profiling.paper import OTHERS6, TABLE6, short
+from rescli.profiling.paper import BEST_110, OTHERS6, TABLE6, short
 from rescli.profiling.profile import Row, ordered, rows_of, total_of, tree_of
 
-
-class _Nets(TyperGroup):
-    """A group whose subcommand `net` may be left out: `rescli profile resnet34`."""
-
-    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        """Put `net` in front of a line that names no subcommand."""
-        if args and args[0] not in ("-h", "--help") and not any(word in self.commands for word in args[:1]):
-            args = ["net", *args]
-        return super().parse_args(ctx, args)
-
-    def shell_complete(self, ctx: Any, incomplete: str) -> list[Any]:
-        """Subcommands, and the names of networks."""
-        offered: list[Any] = super().shell_complete(ctx, incomplete)
-        item: Any = type(super().shell_complete(ctx, "")[0])  # of click, which some Typers bring under another name
-        return [*offered, *(item(name) for name in complete_network(incomplete))]
-
-
-app = typer.Typer(cls=_Nets, short_help="Show where a network's cost lies; compare networks.", no_args_is_help=True)
+app = typer.Typer(
+    cls=with_default("net", complete_network),  # rescli profile resnet34
+    short_help="Show where a network's cost lies; compare networks.",
+    no_args_is_help=True,
+)
 
 
 class ByOption(str, Enum):
@@ -206,7 +193,7 @@ def table6_(json: Json = False, csv: Csv = False, markdown: Markdown = False, de
     found = table6()
     columns = ("method", "layers", "parameters", "paper's parameters", "paper's error (%)", "multiply-adds")
     quoted: list[tuple[Any, ...]] = [(name, depth, None, params, error, None) for name, depth, params, error in OTHERS6]
-    best = {110: "6.43 (6.61 +- 0.16)"}
+    best = {110: BEST_110}
     ours = [
         (
             "ResNet",

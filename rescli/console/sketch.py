@@ -33,7 +33,6 @@ def sketch(
     x_limits: tuple[float, float] | None = None,
     y_limits: tuple[float, float] | None = None,
     log: bool = False,
-    height: int = HEIGHT,
 ) -> str:
     """The curves as text of several lines; in colour where the terminal shows it and NO_COLOR does not forbid it."""
     import plotext  # an import of 0.2 s, which only a command that draws has to wait for
@@ -44,7 +43,7 @@ def sketch(
     plotext.clear_figure()
     plotext.theme("clear")
     plotext.limit_size(False, False)
-    plotext.plotsize(width, height)
+    plotext.plotsize(width, HEIGHT)
     if log:
         plotext.yscale("log")
     for number, stroke in enumerate(strokes):

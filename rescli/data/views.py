@@ -10,9 +10,6 @@ from PIL import Image
 
 from rescli.errors import UsageError
 
-PAPER_SCALES = (224, 256, 384, 480, 640)
-"""Sec. 3.4: "images are resized such that the shorter side is in {224, 256, 384, 480, 640}"."""
-
 
 @dataclass(frozen=True, kw_only=True)
 class Views:

@@ -43,7 +43,7 @@ def about_network(path: Path, bundle: Bundle, views: Views, **rest: Any) -> dict
 
 
 def about_ensemble(members: Sequence[Mapping[str, Any]], names: Sequence[str]) -> dict[str, Any]:
-    """Of the mean of several members' scores; `names` are their files. A member may be an ensemble, or of an older version."""
+    """Of the mean of several members' scores; `names` are their files. A member may be an ensemble."""
     views = {str(member.get("views")) for member in members}
     return {
         "networks": [network for member in members for network in member.get("networks", [])],
@@ -57,7 +57,7 @@ def about_ensemble(members: Sequence[Mapping[str, Any]], names: Sequence[str]) -
 
 
 def networks_in(about: Mapping[str, Any]) -> int:
-    """How many networks a member's scores are the mean of: one where an older version does not name them."""
+    """How many networks a member's scores are the mean of: one where it does not name them."""
     return max(1, len(about.get("networks", [])))
 
 

@@ -1,11 +1,9 @@
-"""What a run ran on: versions, machine, command line, state of the source. Stored with every run."""
+"""What a run ran on: versions, machine, state of the source. Stored with every run."""
 
 from __future__ import annotations
 
 import platform
-import shlex
 import subprocess
-import sys
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -27,13 +25,6 @@ def versions() -> dict[str, str | None]:
         "python": platform.python_version(),
         **{name: _version(name) for name in PACKAGES},
     }
-
-
-def command_line() -> str:
-    """As it would be typed again."""
-    name = Path(sys.argv[0]).name
-    program = ["python", "-m", "rescli"] if name == "__main__.py" else [name]
-    return shlex.join([*program, *sys.argv[1:]])
 
 
 def source_state(folder: Path | None = None) -> str | None:

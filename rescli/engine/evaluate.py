@@ -13,9 +13,9 @@ from rescli.data.names import info
 from rescli.data.read import load
 from rescli.data.split import split as split_dataset
 from rescli.engine.evaluation import Evaluation
-from rescli.engine.networks import inputs_of
+from rescli.engine.networks import inputs_of, resident
 from rescli.engine.prepare import precision_of, start_job
-from rescli.errors import DataError, UsageError
+from rescli.errors import UsageError
 from rescli.models.build import build
 from rescli.models.names import title
 from rescli.models.spec import Spec
@@ -43,7 +43,7 @@ def evaluate_run(
     record = read_run(path)
     recipe = CifarRecipe.from_dict(record.recipe)
     chosen = choose(backend)
-    settled = chosen.precision(precision or recipe.precision)
+    settled = precision_of(chosen, precision or recipe.precision)
     dataset = load(recipe.dataset, data=data)
     splits = split_dataset(dataset, recipe.validation)
     images = {"train": splits.train, "val": splits.validation, "test": splits.test}.get(split)
@@ -55,7 +55,7 @@ def evaluate_run(
         feeds={split: ResidentImages(images, np.asarray(record.inputs["mean_image"], dtype=np.float32))},
         classes=spec.classes,
         precision=settled,
-        threads=threads or record.sessions[-1].get("threads"),
+        threads=threads or record.last_session.get("threads"),
         compile=compile,
     )
     worker = start_job(chosen, job)
@@ -112,13 +112,9 @@ def evaluate_weights(
             f"{len(loaded.classes)} classes and {images.images.shape[1]} pixels",
             "Name another data set: --data.",
         )
-    if inputs.mean.ndim == 3 and inputs.mean.shape != images.images.shape[1:]:
-        raise DataError(f"{path}: its mean image has the shape {inputs.mean.shape}, not that of {name}'s images")
-    mean = np.ascontiguousarray(np.broadcast_to(inputs.mean, images.images.shape[1:]), dtype=np.float32)
-    std = None if (inputs.std == 1).all() else inputs.std
     job = Job(
         network=module_of(bundle),
-        feeds={split: ResidentImages(images, mean, std=std, divisor=inputs.divisor)},
+        feeds={split: resident(str(path), images, inputs)},
         classes=spec.classes,
         precision=settled,
         threads=threads,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 
 from rescli.engine.networks import save_bytes, save_network
@@ -12,22 +12,17 @@ from rescli.models.weights.bundle import Bundle
 from rescli.store.target import check_folder
 from rescli.store.target import check_target as check_place
 
-KINDS: Mapping[str, str] = {
-    ".safetensors": "safetensors, with the forks and the normalization in its metadata",
-    ".pth": "a PyTorch state_dict",
-    ".pt": "a PyTorch state_dict",
-    ".onnx": "ONNX (needs the extra: pip install 'rescli[onnx]')",
-}
-
 
 def check_target(path: Path, *, overwrite: bool, kinds: tuple[str, ...]) -> None:
     """Raises `UsageError` for a name with another end than `kinds`, a missing folder, and a file that is there already."""
     if path.suffix not in kinds:
-        raise UsageError(f"{path}: how it ends says no format", f"Known here: {', '.join(kinds)}.")
+        raise UsageError(
+            f"{path}: {path.suffix or 'no ending'} is no format of this", f"Known here: {', '.join(kinds)}."
+        )
     if path.suffix == ".h5":  # the store itself looks at what it replaces
         check_folder(path)
     else:
-        check_place(path, "--out" if kinds == (".h5",) else "--export or --graph")
+        check_place(path, "--export or --graph")
     if path.exists() and not overwrite:
         raise UsageError(f"{path} exists already", "Name another file, or replace it: --overwrite.")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -17,6 +17,10 @@ from rescli.store.network import NetworkRecord, encode_network, holds_network, i
 from rescli.store.reader import read_run
 from rescli.store.replace import replace
 from rescli.store.target import put
+
+if TYPE_CHECKING:
+    from rescli.data.dataset import Images
+    from rescli.data.feed import ResidentImages
 
 
 def open_network(
@@ -72,6 +76,18 @@ def save_bytes(path: Path, data: bytes | Iterable[bytes]) -> None:
     put(Path(path), data)
 
 
+def resident(what: str, images: Images, inputs: Preprocessing) -> ResidentImages:
+    """Images in memory as a net wants them. Raises `DataError` where its mean image has another size."""
+    from rescli.data.feed import ResidentImages
+
+    shape = images.images.shape[1:]
+    if inputs.mean.ndim == 3 and inputs.mean.shape != shape:
+        raise DataError(f"{what}: its mean image has the shape {inputs.mean.shape}, the images have {shape}")
+    mean = np.ascontiguousarray(np.broadcast_to(inputs.mean, shape), dtype=np.float32)
+    std = None if (inputs.std == 1).all() else inputs.std
+    return ResidentImages(images, mean, std=std, divisor=inputs.divisor)
+
+
 def _of_network(path: Path) -> Bundle:
     record = read_network(path)
     try:
@@ -100,7 +116,7 @@ def _of_run(path: Path) -> Bundle:
     inputs = Preprocessing(
         divisor=255.0, mean=mean, std=np.ones(3, np.float32), source=f"mean image of {recipe.dataset}"
     )
-    last = record.sessions[-1] if record.sessions else {}
+    last = record.last_session
     names = record.inputs["classes"].tolist() if "classes" in record.inputs else []
     origin = {
         "run": path.name,

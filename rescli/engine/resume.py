@@ -33,7 +33,7 @@ def resumed(request: Request, record: RunRecord) -> Request:
     the user now asks for another recipe, and `BackendError` where the backend is not there.
     """
     stored = recipe_of(record.recipe)
-    last = record.sessions[-1] if record.sessions else {}
+    last = record.last_session
     if request.backend == "auto":
         request = replace(request, backend=str(last.get("backend", "auto")))
     changed = _changes(request, stored, finished=record.status == "finished")

@@ -16,9 +16,10 @@ from rescli.engine.graded import Graded
 from rescli.engine.networks import open_network, truth_of
 from rescli.engine.observer import Observer
 from rescli.engine.request import stored_recipe
-from rescli.engine.trial import Trial, grade, grade_ensemble, is_imagenet
+from rescli.engine.trial import Trial, grade, grade_ensemble
 from rescli.errors import UsageError
 from rescli.models.weights.bundle import Bundle
+from rescli.recipes.imagenet import ImageNetRecipe
 from rescli.store.network import holds_network, is_store
 from rescli.store.predictions import Predictions, holds_predictions, read_predictions
 
@@ -74,13 +75,13 @@ def score(asked: Scoring, observer: Observer | None = None) -> Evaluation | Grad
         recipe = stored_recipe(path)
         if recipe is not None and asked.dataset not in (None, recipe.dataset):
             raise UsageError(f"{path} was trained on {recipe.dataset}, not {asked.dataset}", "Leave the name out.")
-        if recipe is not None and is_imagenet(recipe.spec(classes=10)):
+        if isinstance(recipe, ImageNetRecipe):
             bundle = open_network(path)
             return grade(path, bundle, trial(asked, bundle), observer)
         _no_photographs(asked)
         return evaluate_run(path, **where)
     bundle = open_network(path, name=asked.name, forks=asked.forks, normalize=asked.normalize, layout=asked.layout)
-    if is_imagenet(bundle.spec) and asked.dataset is None:
+    if bundle.spec.for_photographs and asked.dataset is None:
         return grade(path, bundle, trial(asked, bundle), observer)
     _no_photographs(asked)
     return evaluate_weights(path, bundle, dataset=asked.dataset, **where)
@@ -96,7 +97,7 @@ def score_ensemble(asked: Sequence[Scoring], observer: Observer | None = None) -
             saved.append((one.path, read_predictions(one.path)))
             continue
         bundle = open_network(one.path, normalize=one.normalize, layout=one.layout)
-        if not is_imagenet(bundle.spec):
+        if not bundle.spec.for_photographs:
             raise UsageError(f"{one.path} is a CIFAR net: ensembles are of ImageNet nets", "Leave it out.")
         bundles.append((one.path, bundle))
     sizes = {bundle.spec.input_size for _, bundle in bundles}

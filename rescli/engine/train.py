@@ -21,6 +21,7 @@ from rescli.engine.request import Outcome, Request
 from rescli.engine.resume import check_same, inexact, restore, resumed
 from rescli.engine.stopping import StopSignals
 from rescli.errors import StoreError, UsageError
+from rescli.program import command_line
 from rescli.recipes.stored import recipe_of
 from rescli.store.lock import RunLock
 from rescli.store.reader import read_run
@@ -137,7 +138,7 @@ def _session(request: Request, prepared: Prepared, iteration: int) -> dict[str, 
         "first_iteration": iteration,
         "host": platform.node(),
         "pid": os.getpid(),
-        "command": environment.command_line(),
+        "command": command_line(),
         "backend": prepared.backend.name,
         "device": device.name,
         "threads": device.details.get("threads"),

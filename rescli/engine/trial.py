@@ -27,7 +27,7 @@ from rescli.engine.networks import inputs_of
 from rescli.engine.observer import Observer, Silent
 from rescli.engine.prepare import precision_of, start_job
 from rescli.errors import DataError, RescliError, UsageError
-from rescli.models.spec import NetworkSpec, Spec
+from rescli.models.spec import Spec
 from rescli.models.weights.bundle import Bundle
 from rescli.models.weights.read import module_of
 from rescli.store.predictions import Predictions
@@ -55,11 +55,6 @@ class Trial:
     skip_damaged: bool = False
     devkit: Devkit | None = None
     """ImageNet's, whose numbers of classes the predictions are to be written with."""
-
-
-def is_imagenet(spec: Spec) -> bool:
-    """Whether a net is one for photographs: a VGG net, or one with a 7x7 stem and pooling."""
-    return not isinstance(spec, NetworkSpec) or spec.stem.pool is not None
 
 
 def grade(path: Path, bundle: Bundle, asked: Trial, observer: Observer | None = None) -> Graded:
@@ -176,7 +171,7 @@ def _run(
 
 
 def _check(path: Path, spec: Spec, listing: Photographs) -> None:
-    if not is_imagenet(spec):
+    if not spec.for_photographs:
         raise UsageError(f"{path} is a CIFAR net: crops and scales of photographs are not for it", "Leave them out.")
     if listing.classes and len(listing.classes) != spec.classes:
         raise UsageError(

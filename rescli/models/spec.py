@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from typing import ClassVar, Literal, TypeAlias
 
 Shortcut: TypeAlias = Literal["A", "B", "C"]
 """Sec. 3.3: A identity, zero-padded where channels grow; B a projection where shapes change; C a projection everywhere."""
@@ -78,6 +78,11 @@ class NetworkSpec:
         return self.shortcut is None
 
     @property
+    def for_photographs(self) -> bool:
+        """Whether it is one of the ImageNet nets: a stem that pools."""
+        return self.stem.pool is not None
+
+    @property
     def expansion(self) -> int:
         """A block's output has so many times the channels of its 3x3 convolutions (Fig. 5)."""
         return 4 if self.bottleneck else 1
@@ -105,6 +110,7 @@ class VggSpec:
     classes: int
     stages: tuple[tuple[int, ...], ...]
     hidden: tuple[int, int]
+    for_photographs: ClassVar[bool] = True
 
     @property
     def depth(self) -> int:

@@ -27,7 +27,9 @@ def format_of(path: Path) -> Format:
     for known in FORMATS:
         if path.suffix.lower() == f".{known}":
             return known
-    raise UsageError(f"{path}: how it ends says no format of drawings", f"Known here: {', '.join(FORMATS)}.")
+    raise UsageError(
+        f"{path}: {path.suffix or 'no ending'} is no format of drawings", f"Known here: {', '.join(FORMATS)}."
+    )
 
 
 def figure_bytes(spec: Spec, format: Format) -> bytes:  # noqa: A002 - the word for it

@@ -108,7 +108,7 @@ _KEYS: dict[By, Callable[[_Part], str]] = {
 
 def _parts(spec: Spec, count: Count, batch: int) -> list[_Part]:
     found: list[_Part] = []
-    table1 = isinstance(spec, NetworkSpec) and spec.stem.pool is not None
+    table1 = isinstance(spec, NetworkSpec) and spec.for_photographs
     for operator in operators(spec):
         for kind, name, parameters, multiply_adds, single in _counted(operator, count):
             row = Row(

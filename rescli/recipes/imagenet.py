@@ -93,7 +93,7 @@ class ImageNetRecipe(Recipe):
             classes=classes,
             input_size=self.size,
         )
-        if isinstance(spec, NetworkSpec) and spec.stem.pool is None:
+        if not spec.for_photographs:
             raise UsageError(f"{self.model} is a CIFAR net", "`rescli train cifar --depth N` trains it.")
         return spec
 

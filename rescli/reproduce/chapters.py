@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from rescli.analysis.measured import Measured
 from rescli.analysis.run import Run
 from rescli.recipes.cifar import PAPER_ITERATIONS
 from rescli.reproduce.element import Element
 from rescli.reproduce.elements import CIFAR
-from rescli.reproduce.measuring import Layers
 from rescli.reproduce.results import Result, result
 from rescli.reproduce.settings import PAPER_DATASET, marks_of
 
@@ -48,7 +48,7 @@ class Chapter:
         return length + (f"-{self.dataset}" if self.dataset != PAPER_DATASET else "")
 
 
-def chapters(runs: Sequence[Run], layers: Layers) -> list[Chapter]:
+def chapters(runs: Sequence[Run], layers: Measured) -> list[Chapter]:
     """The paper's data set before others, long runs before short ones; unfinished runs are in the chapter of their recipe."""
     keys = sorted(
         {(run.recipe.dataset, run.recipe.iterations) for run in runs},

@@ -163,7 +163,8 @@ def ending(ledger: Ledger, stop: StopSignals, again: str) -> RescliError | None:
             f"{done}, others are at work on the rest: {run.name} by {state.holder}",
             f"Ask again when it is done, or with --wait: {again}",
         )
-    for name, reason in ledger.undrawn.items():
+    if ledger.undrawn:
+        name, reason = next(iter(ledger.undrawn.items()))
         return StoreError(f"{done}, but {name} was not drawn: {reason}", f"Try again: {again}")
     return None
 

@@ -14,9 +14,6 @@ from rescli.recipes.recipe import Recipe
 Show: TypeAlias = Literal["curves", "errors", "table6", "responses", "gradients"]
 """curves: a figure and a table of errors; errors: that table alone; table6; responses: Fig. 7; gradients: Sec. 4.1."""
 
-WEIGHTS: tuple[Show, ...] = ("responses", "gradients")
-"""What needs the weights of a run, not its curves alone."""
-
 
 @dataclass(frozen=True, kw_only=True)
 class Net:

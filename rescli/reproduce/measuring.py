@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
 from rescli.analysis.gradients import Gradients, gradients
+from rescli.analysis.measured import Measured
 from rescli.analysis.responses import Responses, responses
 from rescli.analysis.run import Run
 from rescli.analysis.subject import Wishes
@@ -35,22 +36,13 @@ Found = TypeVar("Found")
 SUFFIX = ".measured.json"
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Layers:
-    """What was measured, and what could not be, with the reason."""
-
-    responses: tuple[Responses, ...] = ()
-    gradients: tuple[Gradients, ...] = ()
-    notes: tuple[str, ...] = ()
-
-
 def measure(
     element: Element,
     runs: Iterable[Run],
     wishes: Wishes,
     tell: Callable[[str], None] = lambda _: None,
     stop: Callable[[], bool] = lambda: False,
-) -> Layers:
+) -> Measured:
     """What the element shows of layers: of each of its nets one finished run.
 
     That is the one nearest to the paper's of those that verdicts are about. Once `stop` says yes nothing more is measured.
@@ -72,19 +64,19 @@ def measure(
             if (why := failure(error)) is None:
                 raise
             notes.append(f"{net.label} was not measured: {why.message}")
-    return Layers(responses=tuple(found), gradients=tuple(norms), notes=tuple(notes))
+    return Measured(responses=tuple(found), gradients=tuple(norms), notes=tuple(notes))
 
 
-def known(run: Run) -> Layers:
+def known(run: Run) -> Measured:
     """What was measured of a run before, and still holds. Raises `StoreError` for a file that makes no sense."""
     kept = _read(run)
     with reading(_beside(run), "what was measured of a run"):
         return layers_from_dict(kept, run)
 
 
-def layers_from_dict(values: Mapping[str, Any], run: Run) -> Layers:
+def layers_from_dict(values: Mapping[str, Any], run: Run) -> Measured:
     """Whatever of responses and gradients of `run` is among these values."""
-    return Layers(
+    return Measured(
         responses=(responses_from_dict(values["responses"], run),) if "responses" in values else (),
         gradients=(gradients_from_dict(values["gradients"], run),) if "gradients" in values else (),
     )

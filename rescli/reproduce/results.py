@@ -10,13 +10,13 @@ from rescli.analysis.claims import claims
 from rescli.analysis.curves import curves
 from rescli.analysis.fig7 import fig7
 from rescli.analysis.gradients import gradients_plot
+from rescli.analysis.measured import Measured
 from rescli.analysis.plot import Plot
 from rescli.analysis.run import Run
 from rescli.analysis.table import Table
 from rescli.analysis.table6 import table6
 from rescli.analysis.verdict import Verdict
 from rescli.reproduce.element import Element
-from rescli.reproduce.measuring import Layers
 from rescli.reproduce.tables import error_table, gradient_table, response_table, table_markdown
 from rescli.reproduce.votes import Votes, of_element, votes
 
@@ -80,7 +80,7 @@ def title_of(element: Element, marks: Sequence[str]) -> str:
     return f"{element.where}: {element.title}" + (f" ({'; '.join(marks)})" if marks else "")
 
 
-def result(element: Element, runs: Sequence[Run], layers: Layers, marks: Sequence[str]) -> Result:
+def result(element: Element, runs: Sequence[Run], layers: Measured, marks: Sequence[str]) -> Result:
     """Of those `runs` that are of the element's nets. `marks` hold for all of them."""
     runs = of_element(element, runs)
     layers = _measured_on(runs, layers)
@@ -97,7 +97,7 @@ def result(element: Element, runs: Sequence[Run], layers: Layers, marks: Sequenc
     )
 
 
-def _lacking(element: Element, runs: Sequence[Run], layers: Layers) -> list[str]:
+def _lacking(element: Element, runs: Sequence[Run], layers: Measured) -> list[str]:
     """Nets without a finished run, and those that were not measured where the element is about layers."""
     reasons: dict[str, list[str]] = {}
     for net in element.nets:
@@ -118,7 +118,7 @@ def _not_compared(heard: Votes) -> list[str]:
     return [f"{run.label}, seed {run.recipe.seed}: not compared, {why}" for run, why in heard.others]
 
 
-def _measured_on(runs: Sequence[Run], layers: Layers) -> Layers:
+def _measured_on(runs: Sequence[Run], layers: Measured) -> Measured:
     paths = {str(run.path) for run in runs}
     return replace(
         layers,
@@ -127,7 +127,7 @@ def _measured_on(runs: Sequence[Run], layers: Layers) -> Layers:
     )
 
 
-def _table(element: Element, runs: Sequence[Run], layers: Layers, title: str) -> Table | None:
+def _table(element: Element, runs: Sequence[Run], layers: Measured, title: str) -> Table | None:
     if "responses" in element.shows:
         return response_table(layers.responses, title) if layers.responses else None
     if "gradients" in element.shows:
@@ -137,7 +137,7 @@ def _table(element: Element, runs: Sequence[Run], layers: Layers, title: str) ->
     return replace(table6(runs), title=title) if "table6" in element.shows else error_table(runs, title)
 
 
-def _plot(element: Element, runs: Sequence[Run], layers: Layers, note: str) -> Plot | None:
+def _plot(element: Element, runs: Sequence[Run], layers: Measured, note: str) -> Plot | None:
     drawn: Plot | None = None
     if "curves" in element.shows and any(run.has_curve for run in runs):
         drawn = curves([run for run in runs if run.has_curve])
@@ -148,7 +148,7 @@ def _plot(element: Element, runs: Sequence[Run], layers: Layers, note: str) -> P
     return None if drawn is None else replace(drawn, note=note)
 
 
-def _verdicts(element: Element, runs: Sequence[Run], layers: Layers) -> tuple[Verdict, ...]:
+def _verdicts(element: Element, runs: Sequence[Run], layers: Measured) -> tuple[Verdict, ...]:
     """Those of the element's claims."""
     found = {one.claim: one for one in claims(runs, layers.responses, layers.gradients)}
     return tuple(found[claim] for claim in element.claims)

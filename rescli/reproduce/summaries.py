@@ -13,6 +13,7 @@ from typing import Any
 from rescli.analysis.collect import only_cifar
 from rescli.analysis.figures import figure_bytes
 from rescli.analysis.gradients import Gradients
+from rescli.analysis.measured import Measured
 from rescli.analysis.responses import Responses
 from rescli.analysis.run import Run
 from rescli.errors import RescliError, StoreError, UsageError
@@ -28,7 +29,7 @@ from rescli.reproduce.codec import (
     run_to_dict,
 )
 from rescli.reproduce.gather import gather, told
-from rescli.reproduce.measuring import Layers, known, layers_from_dict, outdated
+from rescli.reproduce.measuring import known, layers_from_dict, outdated
 from rescli.reproduce.study import MANIFEST
 from rescli.store.replace import install
 
@@ -44,7 +45,7 @@ class Summaries:
     """Runs read back from summaries, and what was measured of their layers."""
 
     runs: tuple[Run, ...]
-    layers: Layers
+    layers: Measured
 
 
 @dataclass(kw_only=True)
@@ -88,7 +89,7 @@ def summarize(studies: Sequence[Path], out: Path, tell: Callable[[str], None] = 
     return done
 
 
-def document(run: Run, layers: Layers) -> dict[str, Any]:
+def document(run: Run, layers: Measured) -> dict[str, Any]:
     """The summary of a run."""
     found = run_to_dict(run)
     if layers.responses:
@@ -119,7 +120,7 @@ def read(folder: Path) -> Summaries:
         raise StoreError(
             f"{folder}: there are no summaries", "`rescli reproduce summarize STUDY --out DIR` writes them."
         )
-    return Summaries(runs=tuple(runs), layers=Layers(responses=tuple(responses), gradients=tuple(gradients)))
+    return Summaries(runs=tuple(runs), layers=Measured(responses=tuple(responses), gradients=tuple(gradients)))
 
 
 def draw(found: Summaries, folder: Path) -> list[str]:
@@ -165,7 +166,7 @@ def _key(run: Run) -> Any:
     return run.experiment(), run.recipe.seed
 
 
-def _read_one(path: Path) -> tuple[Run, Layers]:
+def _read_one(path: Path) -> tuple[Run, Measured]:
     with reading(path, "the summary of a run", "Move it away, or name another folder."):
         values = json.loads(path.read_bytes(), parse_constant=no_number)
         if values["schema"] != SCHEMA:
@@ -176,7 +177,7 @@ def _read_one(path: Path) -> tuple[Run, Layers]:
         return run, layers_from_dict(values, run)
 
 
-def _knows_more(there: Mapping[Path, tuple[Run, Layers]], path: Path, run: Run, layers: Layers) -> str | None:
+def _knows_more(there: Mapping[Path, tuple[Run, Measured]], path: Path, run: Run, layers: Measured) -> str | None:
     """Why the summary at `path`, of the same run, is worth more than a new one; None where it is not, or not there.
 
     Raises `UsageError` where it is of another run, or another one is of this run.
@@ -203,11 +204,11 @@ def _knows_more(there: Mapping[Path, tuple[Run, Layers]], path: Path, run: Run, 
     return None
 
 
-def _known(run: Run, tell: Callable[[str], None]) -> Layers:
+def _known(run: Run, tell: Callable[[str], None]) -> Measured:
     try:
         if outdated(run):
             tell(f"{run.path.stem}: its layers were measured with other weights than it has now: left out")
         return known(run)
     except RescliError as error:
         tell(f"Left out: {error.message}")
-        return Layers()
+        return Measured()

@@ -5,18 +5,19 @@ from __future__ import annotations
 import getpass
 import json
 import os
-import shlex
 import socket
-import sys
 import time
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
+from rescli.program import command_line
 from rescli.store.files import NEW, OWNER, beside, real
 
 _CLOCK_SLACK_S = 2.0
 _MAX_BYTES = 64 << 10
+_LONGEST = 200
+"""Characters of a command line."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,7 +81,7 @@ def announce(path: Path, command: str | None = None) -> None:
             started=psutil.Process().create_time(),
             host=socket.gethostname(),
             user=_user(),
-            command=command or command_line(),
+            command=_short(command or command_line()),
             since=time.strftime("%Y-%m-%d %H:%M:%SZ", time.gmtime()),
             birth=birth(os.getpid()),
         )
@@ -97,12 +98,6 @@ def retract(path: Path) -> None:
         beside(path, OWNER).unlink(missing_ok=True)
 
 
-def command_line() -> str:
-    """The command line of this process as a user would type it, at most 200 characters."""
-    text = shlex.join([Path(sys.argv[0] or "python").name, *sys.argv[1:]])
-    return text if len(text) <= 200 else text[:197] + "..."
-
-
 def birth(pid: int) -> str | None:
     """Which process has the number `pid`: the boot of this machine and ticks from there. None where Linux does not tell.
 
@@ -113,6 +108,10 @@ def birth(pid: int) -> str | None:
         behind_its_name = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2]
         return f"{boot} {behind_its_name.split()[19]}"  # field 22 of proc(5): starttime
     return None
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= _LONGEST else text[: _LONGEST - 3] + "..."
 
 
 def _user() -> str:

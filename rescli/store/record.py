@@ -47,6 +47,11 @@ class RunRecord:
     analysis: Mapping[str, Any] = field(default_factory=dict)
     summary: Mapping[str, JSON] = field(default_factory=dict)
 
+    @property
+    def last_session(self) -> Mapping[str, JSON]:
+        """Of the sessions that have trained it; empty where a store tells of none."""
+        return self.sessions[-1] if self.sessions else {}
+
     def snapshot(self) -> RunRecord:
         """The same record with memory of its own, so that training may go on with the tensors behind the arrays."""
         names = ("recipe", "environment", "progress", "sessions", "metrics", "inputs", "model", "momentum", "analysis")

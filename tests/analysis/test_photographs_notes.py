@@ -29,7 +29,7 @@ from tests.analysis.photographs import a_run, known, note_of, rows, whole
         ({"images": 49_998, "skipped": 2}, "2 damaged images left out"),
         ({"images": 100}, "tested on 100 images (paper: 50,000)"),
         ({"split": "train"}, "tested on train images"),
-        ({"top5": None}, "of 1000 classes five are no choice: no top-5 error"),
+        ({"top5": None}, "no top-5 error: there are only 1000 classes"),
     ],
 )
 def test_what_of_a_crop_test_is_not_the_papers_is_noted(tmp_path: Path, test: dict[str, Any], note: str) -> None:

@@ -31,8 +31,6 @@ from rescli.store.reader import read_run
 from tests.backends.jobs import job, steps
 from tests.backends.test_step import train as train_steps
 
-gpu = [pytest.mark.gpu, pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")]
-
 
 def test_where_there_is_no_gpu_it_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
@@ -146,7 +144,7 @@ def test_nothing_recorded_outlives_the_worker(pretended: CudaWorker) -> None:
 class TestOnAGpu:
     """Run with `make test-gpu`."""
 
-    pytestmark = gpu
+    pytestmark = pytest.mark.gpu
 
     def test_batches_are_the_cpus_bit_for_bit(self) -> None:
         whole = synthetic.make()

@@ -60,4 +60,4 @@ def test_memory_and_limits_are_reported(rescli: Rescli) -> None:
 @pytest.mark.parametrize("what", ["train", "data"])
 def test_a_batch_of_more_images_than_there_are(what: str, rescli: Rescli) -> None:
     refused = rescli("bench", what, "--dataset", "synthetic", "--batch-size", "20000")
-    assert (refused.code, "a batch of 20,000 images, of 10,000" in refused.err) == (2, True)
+    assert (refused.code, "a batch of 20,000 images is more than the 10,000 there are" in refused.err) == (2, True)

@@ -12,7 +12,7 @@ import psutil
 import pytest
 
 from benchmarks.kills import same
-from rescli.commands import layers
+from rescli.program import first_of_job
 from rescli.store.header import read_header
 from rescli.store.reader import read_run, verify
 from tests.cli.conftest import Rescli
@@ -168,4 +168,4 @@ def test_what_is_done_once_for_a_job_is_done_by_its_first_process(
     if rank is not None:
         monkeypatch.setenv("RANK", rank)
         monkeypatch.setenv("WORLD_SIZE", "2")
-    assert layers.first_of_job() is first
+    assert first_of_job() is first

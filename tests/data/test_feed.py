@@ -124,8 +124,6 @@ def test_nothing_waits_for_the_host() -> None:
 
 @pytest.mark.gpu
 def test_on_cuda_in_a_graph() -> None:
-    if not torch.cuda.is_available():
-        pytest.skip("needs a CUDA device")
     feed = ResidentImages(IMAGES, MEAN).to("cuda")
     static = [part.cuda() for part in FEED.plan_tensors(Order(N, 0).epoch(0))]
     feed(*static)

@@ -35,7 +35,6 @@ pytestmark = pytest.mark.filterwarnings("ignore:.*TorchCodec.*:DeprecationWarnin
 
 HERE = torch.device("cpu")
 HOW = Augmentation(size=64, shortest=70, longest=130)
-on_a_gpu = [pytest.mark.gpu, pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")]
 
 
 @pytest.fixture(scope="module")
@@ -242,7 +241,7 @@ def test_a_run_remembers_who_decodes(trained: Train, monkeypatch: pytest.MonkeyP
 class TestOnAGpu:
     """Run with `make test-gpu`."""
 
-    pytestmark = on_a_gpu
+    pytestmark = pytest.mark.gpu
 
     def test_batches_are_the_hosts_but_for_colours_at_half_the_resolution(self, listing: Photographs) -> None:
         device = torch.device("cuda", torch.cuda.current_device())

@@ -12,7 +12,7 @@ from rescli.backends.base import Device
 from rescli.backends.cpu import CpuBackend
 from rescli.data.dataset import Dataset
 from rescli.engine.dry_run import dry_run
-from rescli.engine.environment import command_line, describe, source_state
+from rescli.engine.environment import describe, source_state
 from rescli.engine.evaluate import evaluate_run
 from rescli.engine.request import Request
 from rescli.errors import RescliError, StoreError, UsageError
@@ -97,13 +97,6 @@ def test_a_dry_run_says_when_the_folder_cannot_hold_a_store(tmp_path: Path) -> N
 
     with pytest.raises(StoreError, match="cannot be written to"):
         dry_run(Request(recipe=small(), path=tmp_path / "file" / "run.h5"))
-
-
-def test_the_command_line_is_as_it_would_be_typed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sys.argv", ["/some/bin/rescli", "train", "cifar", "--out", "my run.h5"])
-    assert command_line() == "rescli train cifar --out 'my run.h5'"
-    monkeypatch.setattr("sys.argv", ["/some/rescli/__main__.py", "eval"])
-    assert command_line() == "python -m rescli eval"
 
 
 def test_the_environment_is_plain_and_complete() -> None:

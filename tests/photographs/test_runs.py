@@ -302,7 +302,6 @@ def test_real_photographs_are_learned(trained: Train, imagenette: Path) -> None:
 
 
 @pytest.mark.gpu
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
 def test_on_cuda_a_deterministic_run_is_the_same_when_resumed(trained: Train) -> None:
     """Batches that come from the host into a replayed step; the last of an epoch is a short one."""
     options: dict[str, Any] = {"backend": "cuda", "deterministic": True, "compile": False}

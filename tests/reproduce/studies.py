@@ -10,12 +10,13 @@ import numpy as np
 from rescli.analysis.collect import collect
 from rescli.analysis.gradients import Gradients
 from rescli.analysis.gradients import Layer as GradientLayer
+from rescli.analysis.measured import Measured
 from rescli.analysis.points import points, weighted
 from rescli.analysis.responses import Layer, Responses
 from rescli.analysis.run import Run
 from rescli.reproduce.codec import dumps, gradients_to_dict, responses_to_dict
 from rescli.reproduce.elements import element
-from rescli.reproduce.measuring import Layers, known
+from rescli.reproduce.measuring import known
 from rescli.reproduce.plan import Planned, plan
 from rescli.reproduce.settings import Settings
 from rescli.store.header import read_header
@@ -83,9 +84,9 @@ def measured_by_hand(run: Run) -> None:
     run.path.with_suffix(".measured.json").write_bytes(dumps(document))
 
 
-def layers_of(runs: tuple[Run, ...]) -> Layers:
+def layers_of(runs: tuple[Run, ...]) -> Measured:
     each = [known(run) for run in runs]
-    return Layers(
+    return Measured(
         responses=tuple(one for these in each for one in these.responses),
         gradients=tuple(one for these in each for one in these.gradients),
     )

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from rescli.analysis.collect import collect
+from rescli.analysis.measured import Measured
 from rescli.analysis.run import read as read_one
 from rescli.reproduce.chapters import chapters
-from rescli.reproduce.measuring import Layers
 from rescli.reproduce.page import devices, page
 from rescli.reproduce.summaries import as_csv, read, summarize
 from rescli.store.reader import read_run
@@ -58,7 +58,7 @@ def test_the_page_comes_from_summaries_alone_and_marks_what_is_small(rescli: Res
 def test_chapters_keep_apart_what_cannot_be_compared(tmp_path: Path) -> None:
     a_study(tmp_path / "full")
     a_study(tmp_path / "small", iterations=4000)
-    found = chapters(collect([tmp_path]).runs, Layers())
+    found = chapters(collect([tmp_path]).runs, Measured())
     assert [(one.iterations, len(one.runs)) for one in found] == [(64_000, 10), (4_000, 10)]
     assert found[1].results[0].title.endswith("(4,000 of the paper's 64,000 iterations)")
 

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 from filelock import FileLock
 
+from rescli.analysis.measured import Measured
 from rescli.engine.stopping import ECHO, StopSignals
 from rescli.recipes.cifar import CifarRecipe
 from rescli.reproduce import runner
@@ -21,7 +22,6 @@ from rescli.reproduce.children import Child
 from rescli.reproduce.conduct import Order, conduct
 from rescli.reproduce.element import Element
 from rescli.reproduce.elements import element
-from rescli.reproduce.measuring import Layers
 from rescli.reproduce.places import Place
 from rescli.reproduce.plan import plan
 from rescli.reproduce.runner import Runner
@@ -104,10 +104,10 @@ def test_after_a_signal_nothing_is_written_over_what_is_there(
     assert len(before) == 4
     stop, asked = StopSignals(), list[str]()
 
-    def interrupted(element: Element, *_: object) -> Layers:
+    def interrupted(element: Element, *_: object) -> Measured:
         asked.append(element.name)
         stop.received = signal.SIGINT
-        return Layers()
+        return Measured()
 
     monkeypatch.setattr("rescli.reproduce.measuring.measure", interrupted)
     elements = {element("fig1"): planned(tmp_path), element("gradients"): planned(tmp_path)}

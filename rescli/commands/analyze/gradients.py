@@ -19,9 +19,8 @@ from rescli.commands.analyze.output import (
     print_plot,
     write_plot,
 )
-from rescli.commands.eval import Split
 from rescli.commands.networks import Layout, Net, Normalize, Padding, Pool, Shortcut, StrideIn
-from rescli.commands.options import Backend, Debug, Json, Precision, Threads, option, plain
+from rescli.commands.options import Backend, Debug, Json, Precision, Split, Threads, option, plain
 
 if TYPE_CHECKING:
     from rescli.analysis.collect import Skipped

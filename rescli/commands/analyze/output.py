@@ -76,7 +76,9 @@ def check_files(plot_file: Path | None, data_file: Path | None, size: str, font_
     if plot_file is not None:
         format_of(plot_file)
     if data_file is not None and data_file.suffix not in (".csv", ".json"):
-        raise UsageError(f"{data_file}: how it ends says no format of data", "Known here: csv, json.")
+        raise UsageError(
+            f"{data_file}: {data_file.suffix or 'no ending'} is no format of data", "Known here: csv, json."
+        )
     for option_, file in (("--plot", plot_file), ("--data", data_file)):
         if file is not None:
             check_target(file, option_)

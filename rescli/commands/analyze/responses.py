@@ -20,9 +20,8 @@ from rescli.commands.analyze.output import (
     print_plot,
     write_plot,
 )
-from rescli.commands.eval import Split
 from rescli.commands.networks import Layout, Net, Normalize, Padding, Pool, Shortcut, StrideIn
-from rescli.commands.options import Backend, Debug, Json, Precision, Threads, option, plain
+from rescli.commands.options import Backend, Debug, Json, Precision, Split, Threads, option, plain
 from rescli.errors import RescliError
 
 if TYPE_CHECKING:

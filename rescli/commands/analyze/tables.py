@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from rescli import console
 from rescli.commands.analyze.output import Latex, Sources, Strict, gathered, show_table
-from rescli.commands.formats import Csv, Markdown
+from rescli.commands.formats import Csv, Markdown, say_verdicts
 from rescli.commands.options import Debug, Json
 from rescli.errors import UsageError
 
@@ -78,9 +77,4 @@ def degradation(
     show_table(table, document, json=json, csv=csv, markdown=markdown, latex=latex)
     if json or csv or markdown or latex:
         return
-    for verdict in verdicts:
-        console.say(f"\n{verdict.claim} ({verdict.where}): {verdict.answer}")
-        for line in verdict.numbers:
-            console.say(f"  {line}")
-        for line in verdict.caveats:
-            console.say(f"  but: {line}")
+    say_verdicts(verdicts)

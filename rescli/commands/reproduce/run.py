@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from rescli import console
-from rescli.commands import layers
+from rescli.commands import configuration
+from rescli.commands.formats import say_verdicts
 from rescli.commands.options import Backend, Data, Debug, Json, Precision, Threads, option, plain
 from rescli.commands.reproduce.names import Dataset, Out, Scale, complete_element, given
 from rescli.errors import UsageError
@@ -88,7 +89,7 @@ def run(
     elsewhere = [one for one in elements if print and not one.runnable]
     commands = [line for one in elsewhere for line in one.commands]
     if len(elsewhere) == len(elements):
-        about_runs = [name for name in layers.given(context) if name not in ("names", "print", "json", "debug")]
+        about_runs = [name for name in configuration.given(context) if name not in ("names", "print", "json", "debug")]
         if about_runs:
             listed = " and ".join(f"--{name.replace('_', '-')}" for name in about_runs)
             raise UsageError(f"{listed}: no effect on commands that are printed as they are", "Leave it out.")
@@ -234,12 +235,7 @@ def _show(made: Result) -> None:
         console.table(made.table.columns, made.table.rows, right=made.table.right)
         for line in made.table.notes:
             console.say(line)
-    for verdict in made.verdicts:
-        console.say(f"\n{verdict.claim} ({verdict.where}): {verdict.answer}")
-        for line in verdict.numbers:
-            console.say(f"  {line}")
-        for line in verdict.caveats:
-            console.say(f"  but: {line}")
+    say_verdicts(made.verdicts)
     for line in made.lacking:
         console.say(f"not there: {line}")
     console.say()

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from rescli import console
-from rescli.commands import layers
+from rescli.commands import configuration
 from rescli.commands.options import (
     Backend,
     Data,
@@ -103,8 +103,8 @@ def cifar(
     Any option can come from the environment (RESCLI_TRAIN_CIFAR_DEPTH=56) or from --config. Ctrl-C, SIGTERM, SIGUSR1
     and SIGHUP write a checkpoint and leave; the same command with --resume goes on.
     """
-    layers.check_environment(context)
-    on_purpose = layers.given(context)
+    configuration.check_environment(context)
+    on_purpose = configuration.given(context)
     values = {f.name: on_purpose[f.name] for f in fields(CifarRecipe) if f.name in on_purpose}
     path = running.default_path(CifarRecipe(**values)) if out is None else seeded(out, seed)
     stored = stored_recipe(path) if resume else None

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from rescli.commands import layers
+from rescli.commands import configuration
 from rescli.commands.networks import Padding, Pool, StrideIn, complete_network
 from rescli.commands.options import Backend, Debug, Decay, Json, MomentumForm, Precision, Shortcut, Threads, option
 from rescli.commands.train import running
@@ -149,8 +149,8 @@ def imagenet(
     option can come from the environment (RESCLI_TRAIN_IMAGENET_MODEL=plain34) or from --config. Ctrl-C, SIGTERM, SIGUSR1
     and SIGHUP write a checkpoint and leave; the same command with --resume goes on.
     """
-    layers.check_environment(context)
-    on_purpose = layers.given(context)
+    configuration.check_environment(context)
+    on_purpose = configuration.given(context)
     values = {f.name: on_purpose[f.name] for f in fields(ImageNetRecipe) if f.name in on_purpose}
     path = running.default_path(ImageNetRecipe(**values)) if out is None else out
     stored = stored_recipe(path) if resume else None

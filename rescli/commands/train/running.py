@@ -10,11 +10,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from rescli import console
-from rescli.commands import layers
+from rescli.commands import configuration
 from rescli.commands.options import Decay, MomentumForm, Precision, option
 from rescli.engine.request import Outcome, Request
 from rescli.errors import UsageError
 from rescli.models.spec import VggSpec
+from rescli.program import first_of_job, in_a_job
 from rescli.recipes.imagenet import ImageNetRecipe
 from rescli.recipes.recipe import Recipe
 
@@ -65,7 +66,9 @@ Accumulate = Annotated[
 ]
 Config = Annotated[
     Path | None,
-    option(help="Options from a TOML file, below environment and flags.", callback=layers.read_config, is_eager=True),
+    option(
+        help="Options from a TOML file, below environment and flags.", callback=configuration.read_config, is_eager=True
+    ),
 ]
 PrintConfig = Annotated[bool, option("--print-config", help="Print the resolved recipe, fit for --config.")]
 DryRun = Annotated[bool, option("--dry-run", help="Check data, device and memory; time some steps; write nothing.")]
@@ -90,7 +93,7 @@ def check_effect(request: Request, *, print_config: bool, dry_run: bool, devices
     if vgg and (request.checkpoint_activations or request.compile):
         name = "--compile" if request.compile else "--checkpoint-activations"
         raise UsageError(f"{name} is for blocks, and VGG nets have none", "Leave it out.")
-    if layers.in_a_job() and devices not in (1, int(os.environ["WORLD_SIZE"])):
+    if in_a_job() and devices not in (1, int(os.environ["WORLD_SIZE"])):
         raise UsageError(
             f"this job has {os.environ['WORLD_SIZE']} processes: --devices {devices} has no effect", "Leave it out."
         )
@@ -112,7 +115,7 @@ def carry_out(
         print_recipe(request, json=json)
     elif dry_run:
         look(request, json=json)
-    elif devices > 1 and not layers.in_a_job():
+    elif devices > 1 and not in_a_job():
         launch(request, devices, fetch=fetch)
     else:
         train(request, json=json, fetch=fetch)
@@ -131,7 +134,7 @@ def print_recipe(request: Request, *, json: bool) -> None:
     if json:
         console.emit(recipe)
     else:
-        console.say(layers.as_toml(recipe))
+        console.say(configuration.as_toml(recipe))
 
 
 def _as_it_goes_on(request: Request) -> tuple[Request, RunRecord | None]:
@@ -175,7 +178,7 @@ def train(request: Request, *, json: bool, fetch: Callable[[], None] | None = No
     from rescli.console.progress import watch
     from rescli.engine.stopping import StopSignals
 
-    if fetch is not None and layers.first_of_job():  # the others wait for the first where the job comes together
+    if fetch is not None and first_of_job():  # the others wait for the first where the job comes together
         fetch()
     with StopSignals() as stop:  # before PyTorch is loaded: from here on a signal ends in a checkpoint
         from rescli.engine.train import train as run

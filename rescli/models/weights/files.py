@@ -51,7 +51,7 @@ def read_file(path: Path) -> Raw:
             found, metadata = _pickle(path)
         else:
             known = ", ".join((*PICKLES, ".safetensors", ".npz", ".h5"))
-            raise DataError(f"{path}: how it ends says no format of weights", f"Known here: {known}.")
+            raise DataError(f"{path}: {path.suffix or 'no ending'} is no format of weights", f"Known here: {known}.")
     except DataError:
         raise
     except Exception as error:  # whatever a library makes of a damaged file

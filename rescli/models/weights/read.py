@@ -145,7 +145,7 @@ class _Settling:
             return None
         if not isinstance(spec, NetworkSpec):
             return False
-        pooled = spec.stem.pool is not None
+        pooled = spec.for_photographs
         return pooled if pooled == any(name.startswith("layer4.") for name in self.found.tensors) else None
 
     def named(self) -> str | None:

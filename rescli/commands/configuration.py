@@ -125,13 +125,3 @@ def _toml(value: Any) -> str:
         escaped = value.replace("\\", "\\\\").replace('"', '\\"')
         return f'"{escaped}"'
     return repr(value)
-
-
-def in_a_job() -> bool:
-    """Whether this process is one of several that `torchrun`, or --devices, has started."""
-    return "RANK" in os.environ and os.environ.get("WORLD_SIZE", "1") != "1"
-
-
-def first_of_job() -> bool:
-    """Whether this is the process that does what is done once for all of a job; a process by itself is."""
-    return not in_a_job() or os.environ.get("RANK") == "0"
