@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import TypeAlias
 
 from rescli.analysis.evidence import Evidence
-from rescli.analysis.kinds import images_of
-from rescli.analysis.measures import TESTS, Net, nets_by
+from rescli.analysis.imagenet_nets import TESTS, Net, nets_by
+from rescli.analysis.table234_rules import images_of
 from rescli.analysis.verdict import Verdict, answer, counted, points
 from rescli.models.names import title
 from rescli.store.tested import Tested

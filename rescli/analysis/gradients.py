@@ -13,8 +13,7 @@ from rescli.analysis.plot import Line, Panel, Plot, distinct
 from rescli.analysis.points import Point, weighted
 from rescli.analysis.subject import Wishes, open_subject
 from rescli.analysis.table import deviation
-from rescli.backends.probes import Gradients as Probe
-from rescli.backends.probes import Responses
+from rescli.backends.probes import GradientProbe, ResponseProbe
 from rescli.errors import RescliError, UsageError
 from rescli.models.names import label, title
 
@@ -110,8 +109,8 @@ def gradients(what: str, wishes: Wishes, *, batches: int = 8, batch_size: int = 
         )
     module, places = subject.module(), weighted(subject.spec)
     outputs = [place.output for place in places]
-    backward = Probe(module, [place.layer for place in places], outputs)
-    forward = Responses(module, outputs)
+    backward = GradientProbe(module, [place.layer for place in places], outputs)
+    forward = ResponseProbe(module, outputs)
     worker = subject.start(module, name="train")
     worker.begin_epoch(subject.epoch())
     for number in range(batches):

@@ -17,15 +17,15 @@ from rescli.analysis.claims_layers import layer_claims
 from rescli.analysis.collect import Collection
 from rescli.analysis.degradation import degradation_table
 from rescli.analysis.evidence import Evidence, evidence
-from rescli.analysis.kinds import KINDS
 from rescli.analysis.measured import Measured
 from rescli.analysis.recipes import word
+from rescli.analysis.report_figures import Shown, figure4, figures, of_layers
 from rescli.analysis.run import Run
-from rescli.analysis.shown import Shown, figure4, figures, of_layers
 from rescli.analysis.table import Footnotes, Table
 from rescli.analysis.table5 import table5
 from rescli.analysis.table6 import table6
 from rescli.analysis.table234 import single_models
+from rescli.analysis.table234_rules import KINDS
 from rescli.analysis.verdict import Verdict
 
 

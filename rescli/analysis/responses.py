@@ -13,8 +13,7 @@ import numpy.typing as npt
 
 from rescli.analysis.points import Point, points
 from rescli.analysis.subject import Subject, Wishes, open_subject
-from rescli.backends.probes import Moments
-from rescli.backends.probes import Responses as Probe
+from rescli.backends.probes import Moments, ResponseProbe
 from rescli.errors import RescliError, StoreError
 from rescli.models.names import label, title
 from rescli.models.weights.digest import digest
@@ -111,7 +110,7 @@ def responses(what: str, wishes: Wishes, *, reuse: bool = True) -> Responses:
         return saved
     places = points(subject.spec)
     module = subject.module()
-    probe = Probe(module, [place.output for place in places])
+    probe = ResponseProbe(module, [place.output for place in places])
     tally = subject.start(module, name=subject.split).evaluate(subject.split)
     assert tally is not None
     return _result(subject, places, probe.read(), images=int(tally.images.sum()))

@@ -8,8 +8,8 @@ from shlex import quote
 from typing import Any
 
 from rescli.analysis.evidence import Entry, Evidence, grouped
-from rescli.analysis.kinds import KINDS, WORDS, Kind, unlike
 from rescli.analysis.table import Footnotes, Table, deviation, spread
+from rescli.analysis.table234_rules import KINDS, WORDS, Kind, unlike
 from rescli.models.names import label
 from rescli.profiling.paper import SCALES, Printed
 from rescli.store.tested import Tested

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from rescli.analysis.evidence import Evidence, trained
-from rescli.analysis.kinds import KINDS, images_of, no_top5, unlike
 from rescli.analysis.predicted import Predicted
 from rescli.analysis.run import Run
 from rescli.analysis.table import Footnotes, Table
+from rescli.analysis.table234_rules import KINDS, images_of, no_top5, unlike
 from rescli.profiling.paper import MEMBERS, TABLE5
 
 

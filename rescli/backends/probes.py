@@ -65,7 +65,7 @@ class _Meter:
         return Moments(count=self.count, mean=self.mean.cpu().numpy(), squares=self.squares.cpu().numpy())
 
 
-class Responses:
+class ResponseProbe:
     """Moments of the outputs of modules, over every image that the network sees from now on.
 
     A hook looks at an output the moment it is made: what follows may overwrite it.
@@ -88,7 +88,7 @@ def _forward(meter: _Meter) -> Callable[..., None]:
     return hook
 
 
-class Gradients:
+class GradientProbe:
     """Euclidean norms of the gradient with respect to weights and to outputs, one number for each backward pass.
 
     `weights` and `outputs` name modules; the output's gradient is that before anything overwrites it.

@@ -14,10 +14,10 @@ from rescli.data.gpu import JpegDevice
 from rescli.data.locate import find, training_photographs
 from rescli.data.names import info
 from rescli.engine.observer import Observer, Silent
+from rescli.engine.photograph_source import Streamed
 from rescli.engine.request import Request
 from rescli.engine.source import Resident, Source
 from rescli.engine.stopping import StopSignals
-from rescli.engine.streamed import Streamed
 from rescli.errors import BackendError, RescliError, UsageError, out_of_memory
 from rescli.models.build import build
 from rescli.models.operators import VGG_MAP, last_map

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -112,15 +112,7 @@ def _run(
     observer: Observer,
     saved: Sequence[tuple[Path, Predictions]] = (),
 ) -> tuple[list[Predictions], tuple[str, ...], float]:
-    classes = read_classes(asked.class_list) if asked.class_list is not None else known_classes(bundles)
-    if asked.devkit is not None:
-        classes = classes or asked.devkit.classes
-        check_answers(classes, asked.devkit)
-    listing = list_images(asked.data, asked.split, truth=asked.truth, classes=classes)
-    for path, bundle in bundles:
-        _check(path, bundle.spec, listing)
-    for path, predictions in saved:
-        check_saved(path, predictions, listing, skip_damaged=asked.skip_damaged)
+    listing = _listing(bundles, asked, saved)
     chosen = choose(asked.backend)
     precision = precision_of(chosen, asked.precision or "fp32")
     workers = [_worker(path, bundle, chosen, precision, asked) for path, bundle in bundles]
@@ -146,28 +138,40 @@ def _run(
     for (path, bundle), found in zip(bundles, scores, strict=True):
         if not np.isfinite(found).all():
             raise RescliError(f"{path}: some scores are not finite", "Try --precision fp32, or another --normalize.")
-        about = about_network(
-            path,
-            bundle,
-            asked.views,
-            precision=precision,
-            backend=chosen.name,
-            inputs=inputs_of(path, bundle).source,
-            split=asked.split,
-            skipped=len(skipped),
-        )
-        made.append(
-            Predictions(
-                scores=found[seen].astype(np.float32),
-                labels=listing.labels[seen],
-                files=tuple(itertools.compress(listing.files, seen.tolist())),
-                classes=listing.classes,
-                about=about,
-            )
-        )
+        more = {"precision": precision, "backend": chosen.name, "inputs": inputs_of(path, bundle).source}
+        about = about_network(path, bundle, asked.views, **more, split=asked.split, skipped=len(skipped))
+        made.append(_predictions(listing, found, seen, about))
     if not seen.any():
         raise DataError(f"{listing.root}: no image could be decoded", "Is it the right folder?")
     return made, tuple(skipped), float(seen.sum()) / taken
+
+
+def _listing(
+    bundles: Sequence[tuple[Path, Bundle]], asked: Trial, saved: Sequence[tuple[Path, Predictions]]
+) -> Photographs:
+    """The images to test on, once all networks and saved scores fit them."""
+    classes = read_classes(asked.class_list) if asked.class_list is not None else known_classes(bundles)
+    if asked.devkit is not None:
+        classes = classes or asked.devkit.classes
+        check_answers(classes, asked.devkit)
+    listing = list_images(asked.data, asked.split, truth=asked.truth, classes=classes)
+    for path, bundle in bundles:
+        _check(path, bundle.spec, listing)
+    for path, predictions in saved:
+        check_saved(path, predictions, listing, skip_damaged=asked.skip_damaged)
+    return listing
+
+
+def _predictions(
+    listing: Photographs, scores: npt.NDArray[np.float64], seen: npt.NDArray[np.bool_], about: Mapping[str, Any]
+) -> Predictions:
+    return Predictions(
+        scores=scores[seen].astype(np.float32),
+        labels=listing.labels[seen],
+        files=tuple(itertools.compress(listing.files, seen.tolist())),
+        classes=listing.classes,
+        about=about,
+    )
 
 
 def _check(path: Path, spec: Spec, listing: Photographs) -> None:

@@ -20,7 +20,7 @@ from rescli.analysis.gradients import gradients, gradients_plot
 from rescli.analysis.points import points, weighted
 from rescli.analysis.responses import responses, save
 from rescli.analysis.subject import Wishes, open_subject
-from rescli.backends.probes import Responses
+from rescli.backends.probes import ResponseProbe
 from rescli.commands.analyze.measuring import measured
 from rescli.data.read import load
 from rescli.engine.networks import fresh, open_network, save_network
@@ -129,7 +129,7 @@ def test_bf16_is_near_and_the_default_is_exact(tmp_path: Path) -> None:
 def test_moments_do_not_depend_on_batches_and_stand_large_means(offset: float, cuts: list[int], seed: int) -> None:
     x = torch.randn(20, 3, 4, 4, generator=torch.Generator().manual_seed(seed), dtype=torch.float64) + offset
     net = nn.Sequential(nn.Identity())
-    probe = Responses(net, ["0"])
+    probe = ResponseProbe(net, ["0"])
     for part in torch.tensor_split(x, sorted(cuts)):
         net(part)
 

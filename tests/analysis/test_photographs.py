@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from rescli.analysis.collect import collect, only_cifar
-from rescli.analysis.kinds import refused
 from rescli.analysis.table6 import table6
 from rescli.analysis.table234 import single_models
+from rescli.analysis.table234_rules import refused
 from rescli.models.names import network
 from rescli.profiling.paper import SCALES, TABLE2, TABLE3, TABLE4, TABLE5
 from tests.analysis import runs as cifar

@@ -27,10 +27,10 @@ from rescli.data.order import Order
 from rescli.data.stream import training_batches
 from rescli.engine.fit import fit
 from rescli.engine.observer import Silent
+from rescli.engine.photograph_batches import augmentation
 from rescli.engine.prepare import check_deterministic, describe, prepare
 from rescli.engine.request import Request
 from rescli.engine.stopping import StopSignals
-from rescli.engine.streaming import augmentation
 from rescli.engine.suitable import check_batches
 from rescli.engine.train import assemble, train
 from rescli.errors import Interrupted, StoppedEarly, UsageError

@@ -84,8 +84,8 @@ def table5(
 
 
 def _single(number: int, sources: list[str], **how: bool) -> None:
-    from rescli.analysis.kinds import refused
     from rescli.analysis.table234 import single_models
+    from rescli.analysis.table234_rules import refused
 
     _tabulated(sources, partial(refused, number), partial(single_models, number), **how)
 

@@ -23,10 +23,10 @@ from rescli.data.packed import Packed
 from rescli.data.photographs import as_bytes, fingerprint, pixel_sums, spread
 from rescli.data.pixels import PhotographFeed
 from rescli.engine.observer import Observer
+from rescli.engine.photograph_batches import Stream
 from rescli.engine.request import Request
 from rescli.engine.source import Supply
 from rescli.engine.stopping import StopSignals
-from rescli.engine.streaming import Stream
 from rescli.engine.suitable import check_batches, check_classes, tested_images
 from rescli.errors import DataError, UsageError
 from rescli.recipes.imagenet import SHORTER, ImageNetRecipe, in_proportion

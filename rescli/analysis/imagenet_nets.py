@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from rescli.analysis.evidence import Entry, Evidence
-from rescli.analysis.kinds import images_of
+from rescli.analysis.table234_rules import images_of
 
 TESTS = ("10-crop top-1", "multi-scale top-1", "center-crop validation")
 """Measures of the error, the one that Table 2 takes first. A pair of nets is compared by the first one that both have."""
