@@ -19,7 +19,7 @@ def test_both_sentences_of_footnote_5(cold: float, held: str, tmp_path: Path) ->
     ends, without = warm_up_claims(collect([tmp_path]).runs)
     assert (ends.answer, ends.numbers) == ("yes", ("ResNet-110, seed 0: after 400 iterations (yes: at most 800)",))
     assert without.answer == held
-    assert without.numbers == (f"with 6.50 %, without {cold:.2f} % ({cold - 6.5:+.2f} points, n = 1 and 1)",)
+    assert without.numbers == (f"with 6.50 %, without {cold:.2f} % ({cold - 6.5:+.2f} points, n = 1)",)
     assert without.caveats == ()  # the rule is what the claim is about
 
 
