@@ -8,6 +8,7 @@ from rescli.analysis.groups import Group, group
 from rescli.analysis.run import Run
 from rescli.analysis.table import Footnotes, Table, mean_std
 from rescli.profiling.paper import BEST_110, OTHERS6, TABLE6, short
+from rescli.recipes.cifar import WARMUP_FROM_DEPTH
 
 
 def table6(runs: Iterable[Run]) -> Table:
@@ -49,6 +50,8 @@ def paper_error(one: Group) -> str | None:
     """What Table 6 prints for this net, None where it prints nothing."""
     recipe = one.first.recipe
     if recipe.plain or recipe.shortcut != "A" or recipe.depth not in TABLE6 or recipe.dataset != "cifar10":
+        return None
+    if recipe.depth >= WARMUP_FROM_DEPTH and not recipe.warms_up:  # footnote 5 says "similar", and no number
         return None
     return BEST_110 if recipe.depth == 110 else f"{TABLE6[recipe.depth][1]:.2f}"
 

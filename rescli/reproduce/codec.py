@@ -68,8 +68,16 @@ def run_from_dict(values: Mapping[str, Any]) -> Run:
         warmup_ended=None if values["warmup_ended"] is None else int(values["warmup_ended"]),
         metrics={split: _curve(columns) for split, columns in values["metrics"].items()},
         environment=dict(values["environment"]),
-        sessions=tuple(dict(one) for one in values["sessions"]),
+        sessions=tuple(_session(one) for one in values["sessions"]),
     )
+
+
+def _session(values: Mapping[str, Any]) -> dict[str, Any]:
+    found = dict(values)
+    for name in ("threads", "first_iteration", "last_iteration"):
+        if not isinstance(found.get(name), (int, type(None))):
+            raise ValueError(f"{name} of a session is {found[name]!r}")
+    return found
 
 
 def responses_to_dict(found: Responses) -> dict[str, Any]:

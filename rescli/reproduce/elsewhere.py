@@ -73,6 +73,9 @@ NETWORKS: tuple[Element, ...] = (
     ),
 )
 
+JUDGED = "rescli analyze report imagenet/ --out imagenet.html"
+"""A page with a verdict for each claim."""
+
 IMAGENET: tuple[Element, ...] = (
     Element(
         name="table2",
@@ -84,7 +87,7 @@ IMAGENET: tuple[Element, ...] = (
             "ResNet-34 has lower validation error than plain-34",
         ),
         trains=SHALLOW,
-        commands=(*_train(*SHALLOW), *_test(TEN, *SHALLOW), "rescli analyze table2 imagenet/"),
+        commands=(*_train(*SHALLOW), *_test(TEN, *SHALLOW), "rescli analyze table2 imagenet/", JUDGED),
         why=IMAGES,
     ),
     Element(
@@ -97,6 +100,7 @@ IMAGENET: tuple[Element, ...] = (
             *_train(*SHALLOW),
             "rescli analyze curves imagenet/plain18.h5 imagenet/plain34.h5 --plot fig4-left.pdf",
             "rescli analyze curves imagenet/resnet18-A.h5 imagenet/resnet34-A.h5 --plot fig4-right.pdf",
+            JUDGED,
         ),
         why=IMAGES,
     ),
@@ -109,6 +113,7 @@ IMAGENET: tuple[Element, ...] = (
             *_train("plain18", f"plain34-{LONGER}"),
             *_test(TEN, "plain18", f"plain34-{LONGER}"),
             "rescli analyze table2 imagenet/",
+            JUDGED,
         ),
         why=IMAGES,
     ),
@@ -122,7 +127,7 @@ IMAGENET: tuple[Element, ...] = (
             "from 34 to 50, 101 and 152 layers residual nets become more accurate",
         ),
         trains=SINGLE,
-        commands=(*_train(*SINGLE), *_test(TEN, *SINGLE), "rescli analyze table3 imagenet/"),
+        commands=(*_train(*SINGLE), *_test(TEN, *SINGLE), "rescli analyze table3 imagenet/", JUDGED),
         why=IMAGES,
     ),
     Element(
@@ -131,7 +136,7 @@ IMAGENET: tuple[Element, ...] = (
         where="Table 4",
         claims=("from 34 to 50, 101 and 152 layers residual nets become more accurate",),
         trains=DENSE,
-        commands=(*_train(*DENSE), *_test(SEVERAL, *DENSE), "rescli analyze table4 imagenet/"),
+        commands=(*_train(*DENSE), *_test(SEVERAL, *DENSE), "rescli analyze table4 imagenet/", JUDGED),
         why=IMAGES,
     ),
     Element(
@@ -142,9 +147,11 @@ IMAGENET: tuple[Element, ...] = (
         trains=DENSE,
         commands=(
             *_train(*DENSE),
+            *_test(SEVERAL, *DENSE),
             f"rescli eval ensemble {' '.join(f'imagenet/{net}.h5' for net in DENSE)} {SEVERAL} "
             "--predictions imagenet/ensemble-scores.h5",
             "rescli analyze table5 imagenet/",
+            JUDGED,
         ),
         why=IMAGES,
     ),

@@ -70,12 +70,12 @@ def estimate(order: Order, tell: Callable[[str], None] = lambda _: None) -> Esti
     """Time some steps and an evaluation of every net, and add up. Raises as the runs would."""
     check(order.settings)
     loading = time_loading()
-    timings: dict[tuple[Net, Any, Any], Timing] = {}
+    timings: dict[tuple[Net, Any, Any, str], Timing] = {}
     timed: list[tuple[Planned, State, Timing, int | None]] = []
     for run in order.runs:
         state = state_of(run)
         request = _request(run, state, order)
-        how = (run.net, request.backend, request.threads)
+        how = (run.net, request.backend, request.threads, request.recipe.precision)
         if how not in timings:
             tell(f"{run.net.label}: timing some steps")
             timings[how] = time_run(request)

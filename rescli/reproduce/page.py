@@ -39,7 +39,8 @@ def page(found: Summaries, summaries: Path, out: Path) -> str:
         "# The paper's CIFAR results, from our own runs",
         f"Written by `{made_by}` from the summaries in "
         f"[{folder}]({link}), which `rescli reproduce summarize` has made of the run stores: nothing here is typed in. "
-        "Errors are in %; a result is the mean±standard deviation of the sample over n seeds. Test errors are of the last "
+        "A command trains at least the runs in its rows: all its nets with all its seeds. Errors are in %; a result is the "
+        "mean±standard deviation of the sample over n seeds. Test errors are of the last "
         "evaluation of a run, training errors the mean over its last 1/64. Times are the clock's, whatever else there was to "
         f"do. {more['analysis.md']} says how verdicts come about, {more['results.md']} what else was measured.",
     ]
@@ -66,14 +67,15 @@ def _chapter(chapter: Chapter, folder: str) -> list[str]:
 def _rows(one: Result, chapter: Chapter, notes: Footnotes) -> list[tuple[str, ...]]:
     """A row for each net of an element that there are runs of, finished ones if there are any."""
     rows: list[tuple[str, ...]] = []
+    made_by = command(one, chapter)
     for net in one.element.nets:
         groups = group(run for run in one.runs if net.is_of(run.recipe))
         for these in [found for found in groups if found.first.finished] or groups[:1]:
-            first = not rows
+            by_study = made_by is None or not net.strays(these.first.recipe)
             rows.append(
                 (
-                    one.element.where if first else "",
-                    _command(one, chapter) if first else "",
+                    "" if rows else one.element.where,
+                    _command(made_by) if by_study and not any(row[1] for row in rows) else "",
                     net.label,
                     _paper(one, these),
                     _ours(one, these),
@@ -85,13 +87,12 @@ def _rows(one: Result, chapter: Chapter, notes: Footnotes) -> list[tuple[str, ..
     return rows
 
 
-def _command(one: Result, chapter: Chapter) -> str:
-    made_by = command(one, chapter)
+def _command(made_by: str | None) -> str:
     return "no study: trained by hand" if made_by is None else f"`{made_by}`"
 
 
 def command(one: Result, chapter: Chapter) -> str | None:
-    """What makes this element as far as it is there; None where no study would train these runs."""
+    """What makes this element as far as it is there: at least these runs; None where no study would train them."""
     try:
         Settings(dataset=chapter.dataset, scale=chapter.iterations / PAPER_ITERATIONS)
     except UsageError:
@@ -106,11 +107,11 @@ def command(one: Result, chapter: Chapter) -> str | None:
     words = ["rescli reproduce", one.element.name]
     if len(there) < len(one.element.nets):
         words += [f"--depth {depth}" for depth in dict.fromkeys(net.depth for net in there)]
-    counts = {net: len({run.recipe.seed for run in runs[net]}) for net in there}
-    if any(count != net.runs for net, count in counts.items()):
-        words.append(f"--seeds {max(counts.values())}")
     these = [run for net in there for run in runs[net]]
     first = min(run.recipe.seed for run in these)
+    seeds = max(run.recipe.seed for run in these) - first + 1
+    if any(seeds != net.runs for net in there):
+        words.append(f"--seeds {seeds}")
     words += [f"--seed {first}"] if first else []
     if chapter.iterations != PAPER_ITERATIONS:
         words.append(f"--scale {chapter.iterations / PAPER_ITERATIONS:g}")

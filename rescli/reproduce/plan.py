@@ -12,6 +12,7 @@ from pathlib import Path
 
 from rescli.errors import UsageError
 from rescli.recipes.cifar import PAPER_ITERATIONS
+from rescli.recipes.recipe import MAX_SEED
 from rescli.reproduce.element import Element, Net
 from rescli.reproduce.settings import PAPER_DATASET, Settings
 
@@ -90,6 +91,8 @@ def plan(
         for net in chosen(element, depths):
             counts[net] = max(counts.get(net, 0), net.runs if seeds is None else seeds)
     last = max(counts.values())
+    if first_seed + last - 1 > MAX_SEED:
+        raise UsageError(f"seeds up to {first_seed + last - 1}: they end at 2^63 - 1", "Begin with a smaller --seed.")
     return tuple(
         Planned(
             name=name,

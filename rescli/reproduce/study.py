@@ -6,7 +6,7 @@ import json
 import shlex
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
@@ -60,8 +60,8 @@ def state_of(run: Planned) -> State:
         at_work = holder(run.path)  # one that has begun writes its first store after some seconds
         return State(word="missing" if at_work is None else "running", holder=at_work)
     listed = look(run.path)
+    offer = f"`rescli runs restore {shlex.quote(str(run.path))}` may help"
     if listed.status == "unreadable":
-        offer = f"`rescli runs restore {shlex.quote(str(run.path))}` may help"
         return State(word="unreadable", error=f"{listed.error}; {offer}", holder=listed.holder)
     summary = listed.summary
     facts = {
@@ -74,7 +74,10 @@ def state_of(run: Planned) -> State:
     }
     wrong = [f"{name} {summary.get(name)}" for name, value in facts.items() if summary.get(name) != value]
     if not wrong and listed.status == "finished":
-        wrong = _strays(run)
+        try:
+            wrong = _strays(run)
+        except RescliError as error:  # behind a header that is whole
+            return State(word="unreadable", error=f"{error.message}; {offer}", summary=summary, holder=listed.holder)
     if wrong:
         return State(word="other", error=_another(run, wrong), summary=summary)
     words: dict[str, Word] = {"finished": "finished", "diverged": "diverged", "running": "running"}
@@ -88,7 +91,10 @@ def state_of(run: Planned) -> State:
 
 def check_recipe(run: Planned) -> None:
     """Raises `StoreError` where a run has begun that is none of this study's, before hours go into it. Reads the store."""
-    if run.path.exists() and (wrong := _strays(run)):
+    wrong: list[str] = []
+    with suppress(RescliError):  # of a store that cannot be read the run itself tells
+        wrong = _strays(run) if run.path.exists() else []
+    if wrong:
         raise StoreError(_another(run, wrong), "Name another folder with --out, or take the run away.")
 
 
@@ -97,15 +103,12 @@ def _another(run: Planned, wrong: Sequence[str]) -> str:
 
 
 def _strays(run: Planned) -> list[str]:
-    """Where a run is none that this study would train; of a store that cannot be read others tell."""
+    """Where a run is none that this study would train. Raises `RescliError` for a store that cannot be read."""
     from rescli.store.reader import (
         read_run,  # loads h5py, which whoever asks for a study that has not begun does without
     )
 
-    try:
-        recipe = recipe_of(read_run(run.path, tensors=False).recipe)
-    except RescliError:
-        return []
+    recipe = recipe_of(read_run(run.path, tensors=False).recipe)
     return [f"{name} {word(its)}" for name, (_, its) in run.net.strays(recipe).items()]
 
 

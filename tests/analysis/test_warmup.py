@@ -25,14 +25,24 @@ def test_both_sentences_of_footnote_5(cold: float, held: str, tmp_path: Path) ->
 
 def test_a_warm_up_that_never_ends_is_a_no(tmp_path: Path) -> None:
     a_run(tmp_path / "never.h5", depth=110, iterations=4000)
-    a_run(tmp_path / "late.h5", depth=110, iterations=4000, seed=1, warmup_ended=51)
+    a_run(tmp_path / "late.h5", depth=110, iterations=4000, seed=1, warmup_ended=810)
     a_run(tmp_path / "going.h5", depth=110, iterations=4000, seed=2, done=9)
     ends, _ = warm_up_claims(collect([tmp_path]).runs)
     assert ends.answer == "no"
     assert set(ends.numbers) == {
-        "ResNet-110, seed 0: never in 4,000 iterations (yes: at most 50)",
-        "ResNet-110, seed 1: after 51 iterations (yes: at most 50)",
+        "ResNet-110, seed 0: never in 4,000 iterations (yes: at most 800)",
+        "ResNet-110, seed 1: after 810 iterations (yes: at most 800)",
     }
+
+
+def test_the_rate_is_the_same_in_a_short_run_and_so_is_the_number_of_iterations(tmp_path: Path) -> None:
+    a_run(tmp_path / "short.h5", depth=110, iterations=4000, warmup_ended=400)
+    a_run(tmp_path / "too short to tell.h5", depth=110, iterations=640, seed=1)
+    ends, _ = warm_up_claims(collect([tmp_path]).runs)
+    assert (ends.answer, ends.numbers) == (
+        "yes",
+        ("ResNet-110, seed 0: after 400 iterations (yes: at most 800)",),
+    )
 
 
 def test_runs_of_other_recipes_are_not_compared(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,9 +16,10 @@ from rescli.engine.dry_run import dry_run
 from rescli.engine.environment import describe, source_state
 from rescli.engine.evaluate import evaluate_run
 from rescli.engine.request import Request
-from rescli.errors import RescliError, StoreError, UsageError
+from rescli.errors import BackendError, RescliError, StoreError, UsageError
 from rescli.models.build import build
 from rescli.models.cifar import cifar_spec
+from rescli.store.writer import write_run
 from tests.engine.conftest import Train, small
 
 
@@ -63,6 +65,23 @@ def test_a_split_that_the_run_does_not_have(trained: Train, tmp_path: Path) -> N
 
     with pytest.raises(UsageError, match="val"):
         evaluate_run(tmp_path / "run.h5", split="val")
+
+
+def test_a_store_that_tells_of_no_session(trained: Train, tmp_path: Path) -> None:
+    _, record = trained(small())
+    write_run(tmp_path / "run.h5", replace(record, sessions=()))
+
+    assert evaluate_run(tmp_path / "run.h5", backend="cpu").error == record.metrics["test"]["error"][-1]
+
+
+def test_a_backend_that_fails_at_its_precision_is_named(
+    trained: Train, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trained(small(iterations=1))
+    monkeypatch.setattr(CpuBackend, "precision", lambda self, asked: {}[asked])
+
+    with pytest.raises(BackendError, match="cpu"):
+        evaluate_run(tmp_path / "run.h5", backend="cpu")
 
 
 def test_a_dry_run_measures_and_writes_nothing(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 from dataclasses import replace
@@ -108,6 +109,34 @@ def test_the_page_names_commands_that_make_its_runs(tmp_path: Path) -> None:
     summarize([tmp_path / "b"], tmp_path / "s")
     text = page(read(tmp_path / "s"), tmp_path / "s", tmp_path / "page.md")
     assert "`rescli reproduce fig6-middle --depth 20 --scale 0.0625 --precision fp32 --out study-4000`" in text
+
+
+def test_a_command_makes_all_the_runs_it_stands_beside(tmp_path: Path) -> None:
+    short = {"iterations": 4000, **AS_STUDIED}
+    a_run(tmp_path / "a" / "r20.h5", **short)
+    a_run(tmp_path / "a" / "r56.h5", depth=56, seed=2, **short)
+    a_run(tmp_path / "a" / "a.h5", learning_rate=0.05, **short)  # of no study
+    summarize([tmp_path / "a"], tmp_path / "s")
+    text = page(read(tmp_path / "s"), tmp_path / "s", tmp_path / "page.md")
+    (line,) = [line for line in text.splitlines() if "`rescli reproduce fig6-middle " in line]
+    assert "fig6-middle --depth 20 --depth 56 --seeds 3 --scale 0.0625 --precision fp32 --out study-4000`" in line
+    (mark,) = (one[2] for one in text.splitlines() if one.startswith("- ") and ": learning_rate 0.05 " in one)
+    assert mark not in line.split(" | ")[5].split(",")
+
+
+@pytest.mark.parametrize("odd", [{"threads": "2"}, {"last_iteration": "x"}])
+def test_a_summary_with_odd_sessions_is_damaged_and_nothing_is_drawn(
+    odd: dict[str, str], rescli: Rescli, tmp_path: Path
+) -> None:
+    a_run(tmp_path / "a" / "r20.h5", iterations=4000, **AS_STUDIED)
+    summarize([tmp_path / "a"], tmp_path / "s")
+    (summary,) = (tmp_path / "s").glob("*.json")
+    values = json.loads(summary.read_text())
+    summary.write_text(json.dumps({**values, "sessions": [odd]}))
+    before = {path.name: path.read_bytes() for path in (tmp_path / "s").iterdir()}
+    refused = rescli("reproduce", "page", tmp_path / "s", "--out", tmp_path / "page.md")
+    assert (refused.code, summary.name in refused.err) == (4, True)
+    assert {path.name: path.read_bytes() for path in (tmp_path / "s").iterdir()} == before
 
 
 def test_a_run_of_two_devices_says_both(tmp_path: Path) -> None:

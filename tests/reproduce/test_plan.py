@@ -170,3 +170,8 @@ def test_a_folder_called_like_an_element_stays_in_the_command(rescli: Rescli) ->
     for words in (("--out", "table2"), ("--out=table2",)):
         shown = rescli("reproduce", "fig1", "table2", "--print", *words)
         assert f"this draws: rescli reproduce fig1 {' '.join(words)}" in shown.err
+
+
+def test_seeds_that_no_run_takes(rescli: Rescli) -> None:
+    refused = rescli("reproduce", "fig1", "--seed", str(2**63 - 1), "--seeds", "2", "--print")
+    assert (refused.code, "seeds up to 9223372036854775808" in refused.err) == (2, True)

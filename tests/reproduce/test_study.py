@@ -104,6 +104,20 @@ def test_a_folder_where_a_run_should_be_is_one_run_that_cannot_begin(
     assert (tmp_path / f"{P56}.h5").is_file(), "the other one was trained"
 
 
+def test_a_finished_store_that_is_damaged_is_not_finished(rescli: Rescli, trainer: Trainer, tmp_path: Path) -> None:
+    one = ("fig1", *SMALL, "--depth", "20", "--out", tmp_path)
+    assert rescli("reproduce", *one).code == 0
+    store = tmp_path / f"{P20}.h5"
+    image = bytearray(store.read_bytes())
+    image[len(image) // 2] ^= 0xFF
+    store.write_bytes(image)
+
+    done = rescli("reproduce", *one)
+
+    assert state_of(planned(tmp_path)[0]).word == "unreadable"
+    assert (done.code, "damaged" in done.err, "runs restore" in done.err) == (1, True, True)
+
+
 @pytest.mark.parametrize("other", [{"learning_rate": 0.01}, {"bn_images": 64}, {"augment": False}])
 def test_a_finished_run_of_another_recipe_is_not_the_studys(other: dict[str, Any], tmp_path: Path) -> None:
     run = planned(tmp_path)[0]

@@ -55,6 +55,14 @@ def test_a_second_process_is_told_who_holds_the_run(path: Path) -> None:
         assert (found.pid, found.alive) == (process.pid, True)
 
 
+def test_a_holder_that_python_began_is_shown_as_one_types_it(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.argv", ["/some/rescli/__main__.py", "train", "cifar"])
+    with RunLock(path):
+        held = holder(path)
+    assert held is not None
+    assert held.command == "python -m rescli train cifar"
+
+
 def test_a_killed_holder_holds_nothing(path: Path) -> None:
     with another_process(path) as process:
         process.send_signal(signal.SIGKILL)

@@ -36,7 +36,7 @@ def summarize(
             f"{n} {what}{'' if n == 1 else 's'}" for n, what in ((len(done.runs), "run"), (len(done.figures), "figure"))
         ]
         console.say(f"{out}: {', '.join(counted)}")
-        console.note(f"Next: rescli reproduce page {shlex.quote(str(out))}")
+        console.note(f"Next: {shlex.join(['rescli', 'reproduce', 'page', str(out), '--out', f'{out}.md'])}")
 
 
 def page(
@@ -57,8 +57,9 @@ def page(
 
     check_target(out)
     found = read(summaries)
+    written = text(found, summaries, out).encode()
     figures = draw(found, summaries)
-    put(out, text(found, summaries, out).encode())
+    put(out, written)
     if json:
         console.emit({"page": str(out), "runs": [run.path.stem for run in found.runs], "figures": figures})
     else:
