@@ -166,8 +166,15 @@ def _once(entries: Iterable[Entry]) -> tuple[list[Entry], list[str]]:
         if first is one:
             kept.append(one)
         else:
-            twice.append(f"{one.path}: the same weights and test as {first.path}, counted once")
+            twice.append(f"{one.path}: the same weights and test as {first.path}, counted once{_unlike(one, first)}")
     return kept, twice
+
+
+def _unlike(one: Entry, first: Entry) -> str:
+    """What says that two tests of the same weights were none of the same images."""
+    if one.test is None or first.test is None or one.test.top1 == first.test.top1:
+        return ""
+    return f", though its top-1 error is {one.test.top1:.2f} % and not {first.test.top1:.2f}: which is of the right images?"
 
 
 def grouped(entries: Sequence[Entry]) -> list[list[Entry]]:

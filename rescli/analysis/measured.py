@@ -35,7 +35,7 @@ def measure(runs: Sequence[Run], wishes: Wishes, tell: Callable[[str], None] = l
     for one in (one.first for one in group(runs) if one.first.finished):
         tell(f"{one.label}: responses and gradients of {one.path}")
         # The folder is for the other runs, where this one's images are built in.
-        here = wishes if info(one.recipe.dataset).needs_files else replace(wishes, data=None)
+        here = wishes if one.imagenet or info(one.recipe.dataset).needs_files else replace(wishes, data=None)
         try:
             found.append(responses(str(one.path), here))
             norms.append(gradients(str(one.path), Wishes(split="train", **_where(here)), batches=4, batch_size=64))

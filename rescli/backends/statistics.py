@@ -68,17 +68,17 @@ class TrueAverage:
         self._statistics = statistics_of(network)
         self._before = [one.clone() for one in self._statistics]
         self._sums = [torch.zeros_like(one, dtype=torch.float64) for one in self._statistics]
-        self._batches = 0
+        self._batches = 0.0
 
     @contextmanager
-    def batch(self) -> Iterator[None]:
-        """Around the forward pass of a batch."""
+    def batch(self, share: float = 1.0) -> Iterator[None]:
+        """Around the forward pass of a batch, or of a part that is such a `share` of one."""
         for one in self._statistics:
             one.zero_()
         yield
         for total, one in zip(self._sums, self._statistics, strict=True):
-            total += one.double()
-        self._batches += 1
+            total += share * one.double()
+        self._batches += share
 
     def settle(self, team: Team) -> None:
         """Put the averages in place, over all processes."""

@@ -119,9 +119,10 @@ class TrainingStep:
         """Forward passes in training mode of the plan's first rows, for what BN sees in them."""
         self._row.zero_()
         self._aimed = None
-        for first, count in cut(0, images, self._parts):
+        parts = cut(0, images, self._parts)
+        for first, count in parts:
             x, _ = self._batch(first, count)
-            with average.batch(), self.flat.in_place():
+            with average.batch(1 / len(parts)), self.flat.in_place():
                 self.network(x)
 
     def _batch(self, first: int, count: int) -> tuple[Tensor, Tensor]:

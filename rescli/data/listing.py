@@ -198,10 +198,16 @@ def _is_image(name: str) -> bool:
 
 
 def _inside(folder: Path) -> list[str]:
-    """Paths of the images below a class's folder, relative to it; what is hidden does not count. Raises `OSError`."""
+    """Paths of the images below a class's folder, relative to it; what is hidden does not count. Raises `OSError`.
+
+    Links to folders are followed, but not back to a folder that they are in.
+    """
     names = []
-    for where, folders, files in os.walk(folder, onerror=_raise):
-        folders[:] = [name for name in folders if not name.startswith(".")]
+    above: dict[str, tuple[str, ...]] = {str(folder): (os.path.realpath(folder),)}
+    for where, folders, files in os.walk(folder, onerror=_raise, followlinks=True):
+        real = {name: os.path.realpath(f"{where}/{name}") for name in folders if not name.startswith(".")}
+        folders[:] = [name for name, its in real.items() if its not in above[where]]
+        above |= {os.path.join(where, name): (*above[where], real[name]) for name in folders}  # noqa: PTH118
         relative = os.path.relpath(where, folder)
         names += [name if relative == "." else f"{relative}/{name}" for name in files if _is_image(name)]
     return sorted(names)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 import numpy as np
 
@@ -38,6 +39,6 @@ def check_answers(classes: Sequence[str], kit: Devkit) -> None:
 
 
 def _lines(made: Predictions, numbers: Sequence[int]) -> Iterator[bytes]:
-    for row in sorted(range(len(made.files)), key=lambda row: made.files[row]):
+    for row in sorted(range(len(made.files)), key=lambda row: (Path(made.files[row]).name, made.files[row])):
         best = np.argsort(-made.scores[row], kind="stable")[:BEST].tolist()
         yield (" ".join(str(numbers[label]) for label in best) + "\n").encode()

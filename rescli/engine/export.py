@@ -6,9 +6,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 from rescli.engine.networks import save_bytes, save_network
-from rescli.errors import UsageError
+from rescli.errors import StoreError, UsageError
 from rescli.models.spec import Spec
 from rescli.models.weights.bundle import Bundle
+from rescli.store.network import holds_network, is_store
 from rescli.store.target import check_folder
 from rescli.store.target import check_target as check_place
 
@@ -23,8 +24,18 @@ def check_target(path: Path, *, overwrite: bool, kinds: tuple[str, ...]) -> None
         check_folder(path)
     else:
         check_place(path, "--export or --graph")
+    if path.suffix == ".h5" and path.is_file() and overwrite and not _weights(path):
+        raise UsageError(f"{path} holds no weights alone: it is a run, or something else", "Name another file.")
     if path.exists() and not overwrite:
         raise UsageError(f"{path} exists already", "Name another file, or replace it: --overwrite.")
+
+
+def _weights(path: Path) -> bool:
+    """Whether a file is one that `rescli build` has written: with --overwrite nothing else is replaced."""
+    try:
+        return is_store(path) and holds_network(path)
+    except StoreError:
+        return False
 
 
 def export(path: Path, bundle: Bundle) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from rescli.data.listing import Photographs
+from rescli.data.listing import Photographs, read_classes
 from rescli.engine.about import about_ensemble, networks_in
 from rescli.errors import UsageError
 from rescli.models.weights.bundle import Bundle
@@ -77,6 +77,16 @@ def known_classes(bundles: Sequence[tuple[Path, Bundle]]) -> tuple[str, ...] | N
     if len(set(named.values())) > 1:
         raise UsageError(f"{' and '.join(map(str, named))} were trained on different classes", "Test them one by one.")
     return next(iter(named.values()), None)
+
+
+def listed_classes(path: Path, known: Sequence[str] | None) -> tuple[str, ...]:
+    """The classes in the file at `path`. Raises `UsageError` where they are those the runs `known`, in another order."""
+    listed = read_classes(path)
+    if known is not None and tuple(known) != listed and set(known) == set(listed):
+        raise UsageError(
+            f"{path} has the classes in another order than the run, whose outputs they are", "Leave out --class-list."
+        )
+    return listed
 
 
 def _check_images(name: str, first: str, other: Predictions, expected: Predictions) -> None:

@@ -181,7 +181,7 @@ def inputs_of(path: Path, bundle: Bundle) -> Preprocessing:
 def truth_of(bundle: Bundle, data: Path) -> Path | None:
     """The file of true classes (the option --truth) that a run was trained with, if `data` are its own images."""
     truth, own = bundle.origin.get("truth"), bundle.origin.get("data")
-    return Path(truth) if truth is not None and own is not None and Path(own) == data else None
+    return Path(truth) if truth is not None and own is not None and Path(own).resolve() == data.resolve() else None
 
 
 def fresh(spec: Spec, seed: int) -> Bundle:

@@ -56,13 +56,13 @@ def resumed(request: Request, record: RunRecord) -> Request:
         accumulate=last.get("accumulate") if request.accumulate is None else request.accumulate,
         decode=request.decode or last.get("decode"),
         data=request.data or _remembered(stored, last, "data"),
-        truth=request.truth or (None if _packed(request.data) else _remembered(stored, last, "truth")),
+        truth=request.truth or (None if _packed(request.data, last) else _remembered(stored, last, "truth")),
     )
 
 
-def _packed(data: Path | None) -> bool:
-    """Whether images are in one file now, which knows their classes by itself."""
-    return data is not None and data.is_file()
+def _packed(data: Path | None, last: Mapping[str, Any]) -> bool:
+    """Whether images are in another file now, which knows their classes by itself."""
+    return data is not None and data.is_file() and data.resolve() != Path(str(last.get("data"))).resolve()
 
 
 def _remembered(stored: Recipe, last: Mapping[str, Any], what: str) -> Path | None:

@@ -131,7 +131,7 @@ def trial(asked: Scoring, bundle: Bundle) -> Trial:
     if not asked.views.get("scales") and ({"pooling", "mirrored"} & set(asked.views)):
         raise UsageError("--pooling and --mirrored are for whole images", "Leave them out, or name --scales.")
     data, images = photographs(asked.data, bundle.origin.get("data")), dict(asked.photographs)
-    truth = truth_of(bundle, data) if asked.data is None else None
+    truth = truth_of(bundle, data)
     if truth is not None and asked.split in (None, "val"):
         images.setdefault("truth", truth)
     return Trial(

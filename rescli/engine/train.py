@@ -97,10 +97,10 @@ def assemble(
 ) -> Training:
     """A `Training` ready for the loop. `stack` ends the writer that belongs to it."""
     prepared = prepare(request, observer, stop)
-    for line in describe(prepared):
-        observer.note(line)
     if record is not None:
         check_same(request, prepared, record)
+    for line in describe(prepared):
+        observer.note(line)
     worker = start(request, prepared)
     stack.callback(worker.close)
     recipe = prepared.recipe

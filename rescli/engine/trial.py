@@ -16,13 +16,13 @@ from rescli.backends.base import Job, Look, Worker
 from rescli.backends.registry import choose
 from rescli.data.decode import DamagedImage, decode, in_parallel, threads
 from rescli.data.devkit import Devkit
-from rescli.data.listing import Photographs, list_images, read_classes
+from rescli.data.listing import Photographs, list_images
 from rescli.data.pixels import Normalized
 from rescli.data.views import Views
 from rescli.engine.about import about_network
 from rescli.engine.answers import check_answers
 from rescli.engine.graded import Graded
-from rescli.engine.members import check_saved, check_tasks, known_classes, mean_of
+from rescli.engine.members import check_saved, check_tasks, known_classes, listed_classes, mean_of
 from rescli.engine.networks import inputs_of
 from rescli.engine.observer import Observer, Silent
 from rescli.engine.prepare import precision_of, start_job
@@ -150,7 +150,9 @@ def _listing(
     bundles: Sequence[tuple[Path, Bundle]], asked: Trial, saved: Sequence[tuple[Path, Predictions]]
 ) -> Photographs:
     """The images to test on, once all networks and saved scores fit them."""
-    classes = read_classes(asked.class_list) if asked.class_list is not None else known_classes(bundles)
+    classes = known_classes(bundles)
+    if asked.class_list is not None:
+        classes = listed_classes(asked.class_list, classes)
     if asked.devkit is not None:
         classes = classes or asked.devkit.classes
         check_answers(classes, asked.devkit)

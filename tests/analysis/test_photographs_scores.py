@@ -37,6 +37,22 @@ def test_predictions_stand_beside_runs_and_the_same_test_counts_once(tmp_path: P
     assert table.notes[-1] == f"{tmp_path / 'same.h5'}: the same weights and test as {path}, counted once"
 
 
+def test_another_error_of_the_same_weights_is_counted_once_and_told(tmp_path: Path) -> None:
+    path = a_run(tmp_path / "run.h5", model="resnet50", tests=({"images": 20, "classes": 10},), classes=10)
+    run = read(path)
+    origin = {"recipe": run.recipe.to_dict(), "iteration": 600_000}
+    for name, wrong in (("a", 4), ("b", 10)):
+        scores(tmp_path / f"{name}.h5", network("resnet50", classes=10), wrong=wrong, origin=origin)
+    path.unlink()
+
+    table = single_models(3, known(tmp_path))
+
+    assert rows(table)["ResNet-50"][:2] == ("1", "20.00")
+    assert table.notes[-1].endswith(
+        "counted once, though its top-1 error is 50.00 % and not 20.00: which is of the right images?"
+    )
+
+
 def test_predictions_of_weights_from_elsewhere_are_never_seeds(tmp_path: Path) -> None:
     for name in ("a", "bb"):
         scores(tmp_path / f"{name}.h5", network("resnet50", stride_in="3x3", classes=10), wrong=4)

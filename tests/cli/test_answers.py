@@ -8,8 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from rescli.data.devkit import Devkit
+from rescli.engine.answers import answers
 from rescli.errors import StoreError
-from rescli.store.predictions import read_predictions
+from rescli.store.predictions import Predictions, read_predictions
 from tests.cli.conftest import Rescli
 from tests.cli.photographs import CLASSES, NET
 from tests.data.devkits import devkit
@@ -119,6 +121,19 @@ def test_the_file_for_the_test_server(
     other = devkit(tmp_path / "other", {"n00": 1, "n01": 2}, [1])
     refused = rescli("eval", saved, "--predictions", tmp_path / "no.txt", "--devkit", other)
     assert (refused.code, "6 classes that nothing names" in refused.err) == (2, True), refused.err
+
+
+def test_answers_are_in_the_order_of_the_images_names_wherever_these_lie() -> None:
+    """The server reads them by number; in folders of classes they would be sorted by class first."""
+    made = Predictions(
+        scores=np.array([[1, 0], [0, 1]], np.float32),
+        labels=np.array([0, 1]),
+        files=("n01/ILSVRC2012_val_00000002.JPEG", "n02/ILSVRC2012_val_00000001.JPEG"),
+        classes=("n01", "n02"),
+        about={"networks": ["net"]},
+    )
+    kit = Devkit(path=Path("kit"), numbers={"n01": 7, "n02": 9}, truth=())
+    assert b"".join(answers(made, kit)) == b"9 7\n7 9\n"
 
 
 def test_answers_that_the_server_would_not_understand(

@@ -12,6 +12,7 @@ import torch
 
 from rescli.models.build import build
 from rescli.models.names import network
+from tests.analysis.runs import a_run
 from tests.cli.conftest import Rescli
 from tests.models.weights.others import OtherCifarNet, randomized
 
@@ -214,3 +215,10 @@ def test_any_module_from_the_folder_one_is_in(rescli: Rescli, tmp_path: Path, mo
     assert rescli("profile", "some_nets:make", "--memory").code == 2
     assert rescli("profile", "some_nets:make", "--by", "block").code == 2
     assert rescli("profile", "some_nets:mak").code == 2
+
+
+def test_no_run_is_replaced_by_weights(rescli: Rescli, tmp_path: Path) -> None:
+    run = a_run(tmp_path / "run.h5")
+    before = run.read_bytes()
+    refused = rescli("build", "resnet8", "--out", run, "--overwrite")
+    assert (refused.code, "it is a run" in refused.err, run.read_bytes() == before) == (2, True, True)

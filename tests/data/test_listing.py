@@ -208,3 +208,15 @@ def test_an_image_with_two_classes(tmp_path: Path) -> None:
     truth.write_text("0.JPEG 3\n0.JPEG 4\n")
     with pytest.raises(DataError, match=r"says two things of 0\.JPEG: 3 and 4"):
         list_images(tmp_path, "val", truth=truth)
+
+
+def test_images_behind_a_link_are_of_the_class_and_no_link_is_followed_for_ever(tmp_path: Path) -> None:
+    touch(
+        tmp_path / "elsewhere" / "more" / "2.jpg",
+        tmp_path / "train" / "a" / "1.jpg",
+        tmp_path / "train" / "b" / "3.jpg",
+    )
+    (tmp_path / "train" / "a" / "linked").symlink_to(tmp_path / "elsewhere" / "more")
+    (tmp_path / "train" / "a" / "up").symlink_to(tmp_path / "train" / "a")
+    found = list_images(tmp_path, "train")
+    assert found.files == ("a/1.jpg", "a/linked/2.jpg", "b/3.jpg")

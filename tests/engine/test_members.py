@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from rescli.engine.graded import Graded, as_csv, save
-from rescli.engine.members import check_saved, mean_of
+from rescli.engine.members import check_saved, listed_classes, mean_of
 from rescli.errors import UsageError
 from rescli.store.predictions import Predictions
 from rescli.store.replace import install
@@ -51,6 +51,14 @@ def test_an_ensemble_within_an_ensemble_counts_as_its_networks() -> None:
         np.testing.assert_allclose(found.scores, expected.scores, rtol=2e-7)
         assert found.about["networks"] == expected.about["networks"]
     assert np.array_equal(mean_of([pair, three], NAMES[:2]).scores, mean_of([one, two, three], NAMES[:3]).scores)
+
+
+def test_a_list_of_classes_may_rename_but_not_reorder(tmp_path: Path) -> None:
+    (tmp_path / "list.txt").write_text("b\na\n")
+    assert listed_classes(tmp_path / "list.txt", None) == ("b", "a")
+    assert listed_classes(tmp_path / "list.txt", ("cat", "dog")) == ("b", "a")
+    with pytest.raises(UsageError, match="another order"):
+        listed_classes(tmp_path / "list.txt", ("a", "b"))
 
 
 class Listed:
