@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from rescli.store.lock import RunLock
+from tests.analysis import photographs
 from tests.analysis.runs import a_run
 from tests.cli.conftest import Rescli
 
@@ -249,3 +250,12 @@ def test_a_report_says_in_json_too_what_was_not_measured(rescli: Rescli, runs: P
     (note,) = rescli(*line, "--json").document["not_measured"]
     assert note.startswith("ResNet-20 was not measured: ")
     assert f"Not measured: {note}" in rescli(*line).err
+
+
+def test_a_report_of_an_imagenet_run_is_made_though_its_images_are_not_here(
+    rescli: Rescli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("RESCLI_DATA", raising=False)
+    run = photographs.a_run(tmp_path / "r18.h5", model="resnet18", classes=10, tests=({"images": 20, "classes": 10},))
+    done = rescli("analyze", "report", run, "--out", tmp_path / "page.html")
+    assert (done.code, "ResNet-18 was not measured" in done.err, (tmp_path / "page.html").is_file()) == (0, True, True)
