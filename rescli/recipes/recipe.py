@@ -17,6 +17,8 @@ Decay: TypeAlias = Literal["all", "conv"]
 R = TypeVar("R", bound="Recipe")
 
 MAX_SEED = 2**63 - 1
+LARGEST = 1e38
+"""Of a number that becomes one in fp32."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -143,10 +145,10 @@ def check_numbers(recipe: Recipe) -> None:
     check(recipe.iterations >= 1, "iterations", "must be at least 1")
     check(recipe.batch_size >= 2, "batch_size", "must be at least 2 (BN needs more than one image)")
     check(0 <= recipe.seed <= MAX_SEED, "seed", "must be between 0 and 2^63 - 1")
-    check(0 < recipe.learning_rate < float("inf"), "learning_rate", "must be positive and finite")
+    check(0 < recipe.learning_rate <= LARGEST, "learning_rate", f"must be positive and at most {LARGEST:g}")
     check(1 < recipe.lr_divisor < float("inf"), "lr_divisor", "must be more than 1 and finite")
     check(0 <= recipe.momentum < 1, "momentum", "must be in [0, 1)")
-    check(0 <= recipe.weight_decay < float("inf"), "weight_decay", "must be 0 or more, and finite")
+    check(0 <= recipe.weight_decay <= LARGEST, "weight_decay", f"must be between 0 and {LARGEST:g}")
     for name in ("eval_every", "log_every"):
         check(getattr(recipe, name) is None or getattr(recipe, name) >= 1, name, "must be at least 1 iteration")
     if recipe.bn_images is not None:

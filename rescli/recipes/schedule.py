@@ -44,7 +44,10 @@ class Schedule:
     def at(self, iteration: int, *, warming_up: bool = False, drops: int = 0) -> float:
         """The learning rate of `iteration` (counted from 0), after so many drops by the rule for plateaus."""
         passed = sum(iteration >= milestone for milestone in self.milestones) + drops
-        rate = self.learning_rate / self.divisor**passed
+        try:
+            rate = self.learning_rate / self.divisor**passed
+        except OverflowError:  # of a power; nothing is left of the rate then
+            rate = 0.0
         # A net that never gets below the error is not held above the schedule for it.
         return min(rate, self.warmup_lr) if warming_up and self.warmup_lr is not None else rate
 

@@ -71,6 +71,8 @@ def test_warmup_holds_the_rate_until_the_error_has_fallen() -> None:
         {"learning_rate": 0.0},
         {"learning_rate": float("nan")},
         {"learning_rate": float("inf")},
+        {"learning_rate": 1e39},
+        {"weight_decay": 1e39},
         {"momentum": 1.0},
         {"weight_decay": -1e-4},
         {"milestones": (0.75, 0.5)},
@@ -131,3 +133,8 @@ def test_a_recipe_survives_json_and_resolving_twice_changes_nothing(recipe: Cifa
 def test_unknown_keys_are_refused() -> None:
     with pytest.raises(UsageError, match="momentun"):
         CifarRecipe.from_dict({"momentun": 0.9})
+
+
+def test_a_rate_divided_to_nothing_is_nothing() -> None:
+    steep = CifarRecipe(iterations=4, milestones=(0.25, 0.5), lr_divisor=1e200).schedule()
+    assert [steep.at(iteration) for iteration in range(3)] == [0.1, 0.1 / 1e200, 0.0]
