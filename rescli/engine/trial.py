@@ -17,6 +17,7 @@ from rescli.backends.registry import choose
 from rescli.data.decode import DamagedImage, decode, in_parallel, threads
 from rescli.data.devkit import Devkit
 from rescli.data.listing import Photographs, list_images
+from rescli.data.packed import Packed
 from rescli.data.pixels import Normalized
 from rescli.data.views import Views
 from rescli.engine.about import about_network
@@ -139,7 +140,8 @@ def _run(
         if not np.isfinite(found).all():
             raise RescliError(f"{path}: some scores are not finite", "Try --precision fp32, or another --normalize.")
         more = {"precision": precision, "backend": chosen.name, "inputs": inputs_of(path, bundle).source}
-        about = about_network(path, bundle, asked.views, **more, split=asked.split, skipped=len(skipped))
+        left_out = len(skipped) + _never_packed(listing)
+        about = about_network(path, bundle, asked.views, **more, split=asked.split, skipped=left_out)
         made.append(_predictions(listing, found, seen, about))
     if not seen.any():
         raise DataError(f"{listing.root}: no image could be decoded", "Is it the right folder?")
@@ -157,11 +159,21 @@ def _listing(
         classes = classes or asked.devkit.classes
         check_answers(classes, asked.devkit)
     listing = list_images(asked.data, asked.split, truth=asked.truth, classes=classes)
+    if asked.devkit is not None and (missing := _never_packed(listing)):
+        raise UsageError(
+            f"an answer is wanted for every image; {missing} were left out when {listing.root} was packed",
+            "Replace these, and pack the images again.",
+        )
     for path, bundle in bundles:
         _check(path, bundle.spec, listing)
     for path, predictions in saved:
         check_saved(path, predictions, listing, skip_damaged=asked.skip_damaged)
     return listing
+
+
+def _never_packed(listing: Photographs) -> int:
+    """Of images in one file, how many were damaged when it was made, and are not in it."""
+    return int(listing.index.about.get("skipped", 0)) if isinstance(listing, Packed) else 0
 
 
 def _predictions(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import signal
 import time
 from pathlib import Path
@@ -17,6 +18,7 @@ from rescli.data.packed import Packed
 from rescli.store.predictions import read_predictions
 from tests.cli.conftest import Rescli
 from tests.cli.processes import PATIENCE, Process, run
+from tests.data.devkits import devkit
 from tests.data.packs import flip, folder, photograph
 from tests.models.weights.others import randomized
 
@@ -124,6 +126,25 @@ def test_eval_and_the_bench_read_it(
     cold = rescli("bench", "data", *data, "--beside", images, *small, "--cold", "--json")
     assert cold.document[0]["cold"] is True
     assert rescli("bench", "data", "--cold", *small).code == 2
+
+
+def test_what_was_left_out_when_it_was_packed_is_left_out_of_a_test(
+    rescli: Rescli, images: Path, tmp_path: Path
+) -> None:
+    torch.manual_seed(0)
+    torch.save(randomized(torchvision.models.resnet18(num_classes=3), 0).state_dict(), tmp_path / "a.pth")
+    shutil.copytree(images, tmp_path / "some")
+    (tmp_path / "some" / "val" / "n1" / "1.JPEG").write_bytes(b"nothing")
+    packing = ("data", "pack", "--data", tmp_path / "some", "--out", tmp_path / "some.h5", "--skip-damaged")
+    assert rescli(*packing).code == 0
+    net = (tmp_path / "a.pth", "--net", "resnet18", "--shortcut", "B", "--normalize", "imagenet", "--threads", "1")
+    test = ("eval", *net, "--data", tmp_path / "some.h5")
+    done = rescli(*test, "--predictions", tmp_path / "scores.h5")
+    assert (done.code, "1 left out" in done.out) == (0, True)
+    assert read_predictions(tmp_path / "scores.h5").about["skipped"] == 1
+    kit = devkit(tmp_path, {"n0": 1, "n1": 2, "n2": 3}, [1])
+    refused = rescli(*test, "--predictions", tmp_path / "a.txt", "--devkit", kit)
+    assert (refused.code, "1 were left out when" in refused.err) == (2, True), refused.err
 
 
 def test_files_that_are_none(rescli: Rescli, tmp_path: Path) -> None:
