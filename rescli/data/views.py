@@ -10,6 +10,9 @@ from PIL import Image
 
 from rescli.errors import UsageError
 
+LARGEST = 8192
+"""Pixels of a shorter side."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Views:
@@ -37,9 +40,12 @@ class Views:
                 f"crops of {self.size} pixels do not fit into a shorter side of {self.shorter}",
                 "Choose a larger --shorter.",
             )
-        if any(not 32 <= scale <= 8192 for scale in self.scales) or len(set(self.scales)) != len(self.scales):
+        if self.shorter > LARGEST:
+            raise UsageError(f"a shorter side of {self.shorter} pixels", f"Choose a --shorter of at most {LARGEST}.")
+        if any(not 32 <= scale <= LARGEST for scale in self.scales) or len(set(self.scales)) != len(self.scales):
             raise UsageError(
-                "scales are different shorter sides in pixels, from 32 to 8192", "As in the paper: 224,256,384,480,640."
+                f"scales are different shorter sides in pixels, from 32 to {LARGEST}",
+                "As in the paper: 224,256,384,480,640.",
             )
 
     def of(self, image: Image.Image) -> list[npt.NDArray[np.uint8]]:

@@ -47,7 +47,7 @@ def look_at(root: Path, observer: Observer, *, truth: Path | None = None) -> Fou
     classes or without effect.
     """
     known_splits = splits_of(root)
-    names = known_splits or (root.name,)
+    names = known_splits or (root.resolve().name,)
     if truth is not None and names == ("train",):
         raise UsageError(f"{root} holds no val/: --truth has no effect", "Leave it out.")
     listings: list[Photographs] = []

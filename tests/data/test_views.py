@@ -123,7 +123,8 @@ def test_ten_crops_are_five_and_their_mirror_images() -> None:
 
 
 @pytest.mark.parametrize(
-    "options", [{"crops": 5}, {"size": 300}, {"scales": (224, 224)}, {"scales": (8,)}, {"scales": (10_000,)}]
+    "options",
+    [{"crops": 5}, {"size": 300}, {"shorter": 8193}, {"scales": (224, 224)}, {"scales": (8,)}, {"scales": (10_000,)}],
 )
 def test_views_that_cannot_be(options: dict[str, int]) -> None:
     with pytest.raises(UsageError):
