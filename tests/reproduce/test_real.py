@@ -61,6 +61,9 @@ def test_killed_with_its_run_a_study_goes_on_to_the_bits_of_its_printed_lines(tm
         trains = until_it_trains(folder / PLAIN, process)
         process.kill()
         os.kill(trains, signal.SIGKILL)
+    end = time.monotonic() + PATIENCE
+    while holder(folder / PLAIN) is not None and time.monotonic() < end:  # the system takes its time to end it
+        time.sleep(0.01)
     assert 0 < stored_iteration(folder / PLAIN) < 6, "the kill was meant to come in the middle"
 
     with study(tmp_path) as process:
