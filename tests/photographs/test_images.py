@@ -16,6 +16,7 @@ from rescli.engine.score import Scoring, score
 from rescli.errors import DataError, StoppedEarly, UsageError
 from rescli.store.predictions import read_predictions
 from rescli.store.reader import read_run
+from tests.cli.conftest import Rescli
 from tests.cli.processes import run
 from tests.photographs.conftest import CLASSES, TRAINING, Train, little
 from tests.photographs.observers import Notes, StopsTraining
@@ -104,7 +105,9 @@ def test_damaged_images_are_left_out_when_asked_and_stay_so(trained: Train, phot
     assert expected.progress["totals"]["images"] == 2 * (CLASSES * TRAINING - 1)
     with pytest.raises(StoppedEarly):
         trained(recipe, data=copy, skip_damaged=True, observer=StopsTraining(4))
-    _, record = trained(recipe, data=copy, resume=True)
+    again = Notes()
+    _, record = trained(recipe, data=copy, resume=True, observer=again)
+    assert any(f"{CLASSES * TRAINING - 1} training images" in line for line in again.lines), again.lines
     assert same(expected, record) == []
     assert record.inputs["skipped"].tolist() == expected.inputs["skipped"].tolist()
 
@@ -148,6 +151,31 @@ def test_validation_images_in_no_folders_have_their_classes_in_a_file(
         trained(little(iterations=2, precise_bn=0), data=flat, truth=tmp_path / "truth.txt", observer=StopsTraining(1))
     _, record = trained(little(iterations=2, precise_bn=0), resume=True, data=None)
     assert same(sorted_in, record) == ["inputs/tested_sha256"], "the run knows the file; only names are others"
+
+
+def test_the_true_classes_hold_where_a_runs_own_images_are_named(
+    trained: Train, photographs: Path, tmp_path: Path, rescli: Rescli
+) -> None:
+    flat, packed, truth = tmp_path / "flat", tmp_path / "flat.h5", tmp_path / "truth.txt"
+    shutil.copytree(photographs / "train", flat / "train")
+    (flat / "val").mkdir()
+    lines = []
+    for path in sorted((photographs / "val").rglob("*.JPEG")):
+        name = f"{path.parent.name}_{path.name}"
+        shutil.copy(path, flat / "val" / name)
+        lines.append(f"{name} {path.parent.name}")
+    truth.write_text("\n".join(lines))
+    assert rescli("data", "pack", "--data", flat, "--out", packed).code == 0
+    recipe = little(iterations=2, precise_bn=0)
+    with pytest.raises(StoppedEarly):
+        trained(recipe, data=packed, truth=truth, observer=StopsTraining(1))
+    assert trained(recipe, data=packed, resume=True)[0].status == "finished"
+    told = [
+        rescli("eval", tmp_path / "run.h5", "--threads", "1", "--json", *where).document["top1_error"]
+        for where in ((), ("--data", packed), ("--data", os.path.relpath(packed)))
+    ]
+    assert told[0] is not None
+    assert told == [told[0]] * 3
 
 
 def test_a_name_that_is_no_text(trained: Train, photographs: Path, tmp_path: Path) -> None:

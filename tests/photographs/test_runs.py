@@ -120,6 +120,16 @@ def test_statistics_are_the_true_averages_over_the_batches_that_would_follow(tra
     assert not np.array_equal(record.model["bn1.running_var"], moving.model["bn1.running_var"])
 
 
+def test_averages_are_over_batches_however_few_parts_the_short_one_has(trained: Train) -> None:
+    """The batch of 6 at the end has three parts of 2, that of 15 five parts of 3."""
+    values: dict[str, Any] = {"iterations": 2, "size": 64, "batch_size": 15, "learning_rate": 1e-9}
+    _, parts = trained(little(**values), name="parts.h5", accumulate=5)
+    _, groups = trained(little(bn_images=3, **values), name="groups.h5")
+    for name, value in groups.model.items():
+        if name.endswith(("running_mean", "running_var")):
+            np.testing.assert_allclose(parts.model[name], value, rtol=1e-3, atol=1e-4, err_msg=name)
+
+
 def test_the_mean_image_is_that_of_center_crops(trained: Train, photographs: Path) -> None:
     crop = Compose([Resize(37), CenterCrop(32), PILToTensor()])
     paths = sorted((photographs / "train").rglob("*.JPEG"))
