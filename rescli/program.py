@@ -8,6 +8,8 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
+from rescli.errors import UsageError
+
 PROGRAM = (sys.executable, "-m", "rescli")
 """What a shell knows as `rescli`."""
 
@@ -18,9 +20,25 @@ def command_line() -> str:
     return shlex.join([*(("python", "-m", "rescli") if name == "__main__.py" else (name,)), *sys.argv[1:]])
 
 
+def processes() -> int:
+    """How many processes the job of this one has, as `torchrun` or --devices says it in the environment; 1 without them.
+
+    Raises `UsageError` where a batch queue, say, has left something else there.
+    """
+    if "RANK" not in os.environ:
+        return 1
+    for name in ("RANK", "WORLD_SIZE"):
+        if not os.environ.get(name, "1").isdecimal():
+            raise UsageError(
+                f"{name} is {os.environ[name]!r} in the environment, where torchrun puts a number",
+                "Unset RANK, or start the command with torchrun.",
+            )
+    return int(os.environ.get("WORLD_SIZE", "1"))
+
+
 def in_a_job() -> bool:
-    """Whether this process is one of several that `torchrun`, or --devices, has started."""
-    return "RANK" in os.environ and os.environ.get("WORLD_SIZE", "1") != "1"
+    """Whether this process is one of several that `torchrun`, or --devices, has started. Raises as `processes` does."""
+    return processes() != 1
 
 
 def first_of_job() -> bool:

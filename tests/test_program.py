@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from rescli.program import command_line, surroundings
+from rescli.errors import UsageError
+from rescli.program import command_line, in_a_job, processes, surroundings
 
 LOAD = """
 import sys
@@ -47,3 +48,14 @@ def test_the_command_line_is_as_it_would_be_typed(monkeypatch: pytest.MonkeyPatc
     assert command_line() == "rescli train cifar --out 'my run.h5'"
     monkeypatch.setattr("sys.argv", ["/some/rescli/__main__.py", "eval"])
     assert command_line() == "python -m rescli eval"
+
+
+def test_what_a_batch_queue_left_in_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("RANK", raising=False)
+    monkeypatch.setenv("WORLD_SIZE", "many")
+    assert (processes(), in_a_job()) == (1, False)
+    monkeypatch.setenv("RANK", "0")
+    with pytest.raises(UsageError, match="WORLD_SIZE is 'many'"):
+        processes()
+    monkeypatch.setenv("WORLD_SIZE", "4")
+    assert (processes(), in_a_job()) == (4, True)

@@ -33,7 +33,7 @@ VARIABLES = """\
 
 What is not given on the command line is looked for in the environment: `RESCLI_`, the command and the option in capitals,
 joined by `_`. `rescli train cifar --batch-size 64` and `RESCLI_TRAIN_CIFAR_BATCH_SIZE=64 rescli train cifar` are the same.
-Several values of one option are separated by spaces; a switch is `1` or `0`.
+Several values of one option are separated by spaces, several paths as in PATH; a switch is `1` or `0`.
 
 After the environment comes the file given with `--config`, where a command has that option: TOML, each key an option with `_`
 for `-`, such as `batch_size = 64`. `rescli train cifar --print-config` prints a file to begin with. Unknown variables of such a

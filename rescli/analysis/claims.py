@@ -11,7 +11,7 @@ from rescli.analysis.gradients import Gradients
 from rescli.analysis.groups import Group, group
 from rescli.analysis.responses import Responses
 from rescli.analysis.run import Run
-from rescli.analysis.verdict import Verdict, answer, points
+from rescli.analysis.verdict import Verdict, answer, points, signed
 from rescli.profiling.paper import MEAN_110, TABLE6
 
 PLAIN_110 = 60.0
@@ -86,7 +86,8 @@ def _close(groups: Sequence[Group]) -> Verdict:
             more = points(paper, one.error)
             held.append(abs(more) <= CLOSE)
             numbers.append(
-                f"{one.first.label} {one.error:.2f} %, the paper's {paper:.2f} % ({more:+.2f} points, n = {len(one.errors)})"
+                f"{one.first.label} {one.error:.2f} %, the paper's {paper:.2f} % "
+                f"({signed(more, CLOSE)}, n = {len(one.errors)})"
             )
             used.append(one)
     return Verdict(

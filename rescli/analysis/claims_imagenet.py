@@ -8,7 +8,7 @@ from typing import TypeAlias
 from rescli.analysis.evidence import Evidence
 from rescli.analysis.imagenet_nets import TESTS, Net, nets_by
 from rescli.analysis.table234_rules import images_of
-from rescli.analysis.verdict import Verdict, answer, counted, points
+from rescli.analysis.verdict import Verdict, answer, counted, points, signed
 from rescli.models.names import title
 from rescli.store.tested import Tested
 
@@ -150,5 +150,5 @@ def _pairs(nets: Sequence[Net], choose: Choose) -> Iterator[tuple[Net, Net]]:
 def _words(a: Net, b: Net) -> str:
     """plain-18 27.94 %, plain-34 28.54 % (+0.60 points, n = 1)."""
     n = counted(len(a.errors), len(b.errors))
-    more = points(a.error, b.error)
-    return f"{a.entry.label} {a.error:.2f} %, {b.entry.label} {b.error:.2f} % ({more:+.2f} points, {n})"
+    more = signed(points(a.error, b.error))
+    return f"{a.entry.label} {a.error:.2f} %, {b.entry.label} {b.error:.2f} % ({more}, {n})"

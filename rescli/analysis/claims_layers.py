@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from statistics import fmean
 
-from rescli.analysis.gradients import VANISHED, Gradients
+from rescli.analysis.gradients import VANISHED, Gradients, without_variance
 from rescli.analysis.responses import Responses
 from rescli.analysis.run import Run
 from rescli.analysis.verdict import Verdict, answer, counted, points
@@ -133,7 +133,7 @@ def _no_vanishing(found: Sequence[Gradients], runs: Mapping[str, Run]) -> Verdic
         answer=answer([one.healthy for one in plain]),
         numbers=tuple(
             f"{one.label}: the smallest gradient of weights ({one.smallest[0]}) is {one.smallest[1]:.2g} of the largest, "
-            f"vanished would be below {VANISHED:g} (n = 1)"
+            f"vanished would be below {VANISHED:g} (n = 1){without_variance(one)}"
             for one in plain
         ),
         caveats=_marks(runs.get(one.what) for one in plain),

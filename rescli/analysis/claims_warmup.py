@@ -9,7 +9,7 @@ from rescli.analysis.degradation import caveats
 from rescli.analysis.groups import Group, group
 from rescli.analysis.recipes import experiment
 from rescli.analysis.run import Run
-from rescli.analysis.verdict import Verdict, answer, counted, points
+from rescli.analysis.verdict import Verdict, answer, counted, points, signed
 from rescli.recipes.cifar import CifarRecipe
 
 ABOUT = 400
@@ -77,7 +77,7 @@ def _without(runs: Iterable[Run]) -> Verdict:
         more = points(warm.error, cold.error)
         held.append(abs(more) <= SIMILAR)
         numbers.append(
-            f"with {warm.error:.2f} %, without {cold.error:.2f} % ({more:+.2f} points, "
+            f"with {warm.error:.2f} %, without {cold.error:.2f} % ({signed(more, SIMILAR)}, "
             f"{counted(len(warm.runs), len(cold.runs))})"
         )
     return Verdict(

@@ -12,7 +12,7 @@ from rescli.analysis.evidence import Evidence, of_run
 from rescli.analysis.groups import Group, group
 from rescli.analysis.run import Run
 from rescli.analysis.table import TRAINING_ERROR, Footnotes, Table, spread
-from rescli.analysis.verdict import Verdict, answer, counted, points
+from rescli.analysis.verdict import Verdict, answer, counted, points, signed
 
 Errors = Callable[[Group], list[float]]
 """Those of a group's runs that are averaged."""
@@ -143,5 +143,5 @@ def caveats(used: Iterable[Group]) -> tuple[str, ...]:
 def in_points(a: Group, b: Group, of_a: Sequence[float], of_b: Sequence[float]) -> str:
     """Two nets and the means of their errors: "plain-20 9.40 %, plain-56 12.50 % (+3.10 points, n = 2)"."""
     mean_a, mean_b = fmean(of_a), fmean(of_b)
-    more = f"{points(mean_a, mean_b):+.2f} points, {counted(len(of_a), len(of_b))}"
+    more = f"{signed(points(mean_a, mean_b))}, {counted(len(of_a), len(of_b))}"
     return f"{a.first.label} {mean_a:.2f} %, {b.first.label} {mean_b:.2f} % ({more})"

@@ -83,12 +83,18 @@ def figure(plot: Plot, look: Look | None = None) -> Any:
         if plot.key:
             _labels(one, panel, colours, look)
     if plot.note:
-        axes[0].set_title(plot.note, fontsize=look.font_size - 1, loc="left")
+        axes[0].set_title(_text(plot.note), fontsize=look.font_size - 1, loc="left")
     if plot.key:
         _key(axes[0], plot, look)
     else:
         _legend(drawn, plot, colours, look)
     return drawn
+
+
+def _text(label: str) -> str:
+    """A name, perhaps of a file, as matplotlib writes it: no formula between dollars, no bytes that are no text."""
+    text = label.encode("utf-8", "surrogateescape").decode("utf-8", "replace").replace("$", r"\$")
+    return f" {text}" if text.startswith("_") else text  # with a line at its beginning legends leave it out
 
 
 def colours_of(plot: Plot) -> dict[str, str]:
@@ -100,7 +106,7 @@ def colours_of(plot: Plot) -> dict[str, str]:
 def _panel(axes: Any, panel: Panel, colours: dict[str, str], look: Look) -> None:
     for line in panel.lines:
         colour = colours[line.group]
-        axes.plot(line.x / panel.unit, line.y, color=colour, label=line.label, **STYLES[line.style])
+        axes.plot(line.x / panel.unit, line.y, color=colour, label=_text(line.label), **STYLES[line.style])
         if line.spread is not None:
             low, high = line.y - line.spread, line.y + line.spread
             axes.fill_between(line.x / panel.unit, low, high, color=colour, alpha=0.15, linewidth=0)
@@ -132,7 +138,7 @@ def _labels(axes: Any, panel: Panel, colours: dict[str, str], look: Look) -> Non
         axes.text(
             1.02,
             height,
-            group,
+            _text(group),
             transform=axes.transAxes,
             color=colours[group],
             va="center",
@@ -145,7 +151,7 @@ def _legend(drawn: Any, plot: Plot, colours: dict[str, str], look: Look) -> None
     from matplotlib.lines import Line2D
 
     styles = {line.group: line.style for line in reversed(plot.panels[0].lines)}
-    handles = [Line2D([], [], color=colours[group], label=group, **STYLES[styles[group]]) for group in colours]
+    handles = [Line2D([], [], color=colours[group], label=_text(group), **STYLES[styles[group]]) for group in colours]
     widest = max(len(group) for group in colours)
     columns = max(1, int(look.width * 72 / ((0.55 * widest + 4) * look.font_size)))
     drawn.legend(

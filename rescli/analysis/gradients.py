@@ -70,9 +70,14 @@ class Gradients:
         return self.layers[least].point.layer, float(means[least] / means.max())
 
     @property
+    def silent(self) -> tuple[str, ...]:
+        """The layers whose responses are all alike: the paper's "non-zero variances" are those of forward signals."""
+        return tuple(layer.point.layer for layer in self.layers if not layer.variance > 0)
+
+    @property
     def healthy(self) -> bool:
-        """Whether no layer's gradient has vanished (`VANISHED`), nor its forward signal ("non-zero variances")."""
-        return self.smallest[1] > VANISHED and all(layer.variance > 0 for layer in self.layers)
+        """Whether no layer's gradient has vanished (`VANISHED`), nor its forward signal."""
+        return self.smallest[1] > VANISHED and not self.silent
 
     def to_dict(self) -> dict[str, Any]:
         """As a JSON document."""
@@ -91,6 +96,12 @@ class Gradients:
             "healthy": self.healthy,
             "layers": [layer.to_dict() for layer in self.layers],
         }
+
+
+def without_variance(found: Gradients) -> str:
+    """To stand behind the smallest gradient where layers are silent; else empty."""
+    names = f"{', '.join(found.silent[:5])}{' ...' if len(found.silent) > 5 else ''}"
+    return f"; without forward variance: {names}" if found.silent else ""
 
 
 def gradients(what: str, wishes: Wishes, *, batches: int = 8, batch_size: int = 128) -> Gradients:

@@ -37,6 +37,14 @@ def points(a: float, b: float) -> float:
     return round(b - a, 6) or 0.0
 
 
+def signed(difference: float, edge: float = 0.0) -> str:
+    """For people: "+3.10 points". With more digits where rounding would hide that it is no tie, or not within `edge`."""
+    shown = f"{difference:+.2f}"
+    if (abs(float(shown)) > edge) != (abs(difference) > edge):
+        shown = f"{difference:+.6f}".rstrip("0")
+    return f"{shown} points"
+
+
 def counted(a: int, b: int) -> str:
     """How many seeds two means are of: "n = 2", or "n = 2 and 3"."""
     return f"n = {a}" if a == b else f"n = {a} and {b}"

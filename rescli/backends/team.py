@@ -21,6 +21,7 @@ import torch.distributed as dist
 from torch import Tensor
 
 from rescli.errors import BackendError, RescliError, out_of_memory
+from rescli.program import processes
 
 T = TypeVar("T")
 
@@ -100,11 +101,6 @@ class Team:
             problem.told = not self.first
             raise problem
         return value  # type: ignore[return-value]
-
-
-def processes() -> int:
-    """How many processes the job has, as `torchrun` says it in the environment; 1 without it."""
-    return int(os.environ.get("WORLD_SIZE", "1")) if "RANK" in os.environ else 1
 
 
 @lru_cache(maxsize=1)

@@ -92,7 +92,10 @@ Data = Annotated[
     option(help="Folder that holds the data sets.", default="RESCLI_DATA, then a per-user cache"),
 ]
 Backend = Annotated[str, option(help="auto, cpu, cuda, or another: see `rescli backends`.")]
-Threads = Annotated[int | None, option(min=1, help="Processor threads.", default="PyTorch's choice")]
+MOST_THREADS = 1024
+"""More than any processor has; beyond some thousands the system gives no more, and OpenMP takes the process down with it."""
+
+Threads = Annotated[int | None, option(min=1, max=MOST_THREADS, help="Processor threads.", default="PyTorch's choice")]
 Run = Annotated[Path, typer.Argument(metavar="RUN.h5", help="A run store.", show_default=False)]
 
 

@@ -190,7 +190,7 @@ def restore(run: Run, json: Json = False, debug: Debug = False) -> None:
 @app.command(short_help="Follow a run from a second process until it ends.")
 def watch(
     run: Run,
-    interval: Annotated[float, option(min=0.1, help="Seconds between looks.")] = 2.0,
+    interval: Annotated[float, option(min=0.1, max=86_400, help="Seconds between looks.")] = 2.0,
     curve: Annotated[
         bool | None, option("--curve/--no-curve", help="Draw the errors so far.", default="on a terminal")
     ] = None,

@@ -94,6 +94,10 @@ _TEX = {
     "{": r"\{",
     "}": r"\}",
     "~": r"\textasciitilde{}",
+    "^": r"\textasciicircum{}",
+    "<": r"\textless{}",
+    ">": r"\textgreater{}",
+    "|": r"\textbar{}",
     "±": r"$\pm$",
 }
 

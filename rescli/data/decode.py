@@ -22,6 +22,10 @@ A = TypeVar("A")
 B = TypeVar("B")
 
 
+STRIP = 256
+"""An image so many times as long as it is wide is no photograph: resized by its shorter side it would be gigabytes."""
+
+
 class DamagedImage(DataError):
     """The bytes are no image, or not all of one: what `--skip-damaged` leaves out. Not a disk or memory that fails."""
 
@@ -94,6 +98,8 @@ def opened_stream(file: IO[bytes], name: Path | str) -> Iterator[Image.Image]:
     """An image from an open file or from memory, not yet decoded; what goes wrong with it in here is a `DataError`."""
     try:
         with Image.open(file) as image:
+            if max(image.size) > STRIP * min(image.size):
+                raise ValueError(f"{image.width} by {image.height} pixels are a strip, no photograph")
             yield image
     except MemoryError:
         raise

@@ -100,6 +100,8 @@ def training_view(
     as large as needed is decoded at 1/2, 1/4 or 1/8, as its format allows.
     """
     with source as image:
+        if image.format == "TIFF":
+            image.load()  # one that lies on its side has its size only now (Pillow before 11.1)
         width, height = image.size
         scale = shorter / min(width, height)
         image.draft("RGB", (int(width * scale) + 1, int(height * scale) + 1))

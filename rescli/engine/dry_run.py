@@ -12,10 +12,11 @@ from typing import Any
 from rescli.engine.prepare import Prepared, describe, prepare, start
 from rescli.engine.request import Request
 from rescli.engine.resume import check_same, resumed
-from rescli.engine.train import there
-from rescli.errors import RescliError, StoreError, UsageError
+from rescli.engine.train import taken, there
+from rescli.errors import RescliError, StoreError
 from rescli.profiling.memory import training_memory
 from rescli.store.reader import read_run
+from rescli.store.target import check_name
 
 STEPS = 5
 
@@ -45,9 +46,11 @@ def dry_run(request: Request) -> DryRun:
     """Check data, device, memory and the place of the store; time a few real steps. Raises as the run itself would."""
     _check_path(request.path)
     done, record = 0, None
-    if there(request.path):
+    if not there(request.path):
+        check_name(request.path)
+    else:
         if not request.resume:
-            raise UsageError(f"{request.path} exists already", "Go on with it: --resume. Or name another file: --out.")
+            raise taken(request.path)
         record = read_run(request.path, tensors=False)
         request, done = resumed(request, record), record.progress["iteration"]
     prepared = prepare(request, quick=True)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -40,13 +42,13 @@ class Found:
 
 
 def look_at(root: Path, observer: Observer, *, truth: Path | None = None) -> Found:
-    """Decode every image below `root/train` and `root/val`, or below `root` itself, or in a file of packed images.
+    """Decode every image below `root/train` and `root/val`, or `root/test` alone, or `root` itself, or in packed images.
 
     Of packed images the checksums are compared too. `truth` is a file with the classes of val's images, or of `root`'s own,
     where they lie in no folders of classes. Raises `DataError` where there are none, and `UsageError` for a `truth` of other
     classes or without effect.
     """
-    known_splits = splits_of(root)
+    known_splits = splits_of(root) or _test_alone(root)
     names = known_splits or (root.resolve().name,)
     if truth is not None and names == ("train",):
         raise UsageError(f"{root} holds no val/: --truth has no effect", "Leave it out.")
@@ -73,6 +75,14 @@ def look_at(root: Path, observer: Observer, *, truth: Path | None = None) -> Fou
         alone = sorted(set(listings[0].classes) ^ set(listings[1].classes))
         remarks.append(f"train and val have different classes: {_some(alone)}")
     return Found(splits=tuple(splits), remarks=tuple(remarks))
+
+
+def _test_alone(root: Path) -> tuple[str, ...]:
+    """Where there is nothing but the test server's images they are a split, no class."""
+    with suppress(OSError):  # whatever is wrong with the folder is told where its images are listed
+        folders = [entry.name for entry in os.scandir(root) if not entry.name.startswith(".")]
+        return ("test",) if folders == ["test"] else ()
+    return ()
 
 
 def _some(names: Sequence[str]) -> str:

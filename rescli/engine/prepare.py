@@ -9,7 +9,7 @@ from typing import cast
 
 from rescli.backends.base import Backend, Job, Sgd, Worker
 from rescli.backends.registry import choose
-from rescli.backends.team import Team, join, processes
+from rescli.backends.team import Team, join
 from rescli.data.gpu import JpegDevice
 from rescli.data.locate import find, training_photographs
 from rescli.data.names import info
@@ -23,6 +23,7 @@ from rescli.models.build import build
 from rescli.models.operators import VGG_MAP, last_map
 from rescli.models.spec import Spec, VggSpec
 from rescli.profiling.cost import cost
+from rescli.program import processes
 from rescli.recipes.cifar import CifarRecipe
 from rescli.recipes.imagenet import SIZE, ImageNetRecipe
 from rescli.recipes.recipe import Precision, Recipe

@@ -9,11 +9,11 @@ from typing import Any
 
 from rescli.backends.base import State, Totals, Worker
 from rescli.backends.registry import choose
-from rescli.backends.team import processes
 from rescli.engine.prepare import Prepared, precision_of
 from rescli.engine.progress import Metrics, Progress
 from rescli.engine.request import Request
 from rescli.errors import BackendError, UsageError
+from rescli.program import processes
 from rescli.recipes.imagenet import ImageNetRecipe
 from rescli.recipes.recipe import Recipe
 from rescli.recipes.stored import recipe_of

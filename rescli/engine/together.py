@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 
-from rescli.backends.team import processes
 from rescli.engine.fit import Training, checkpoint, steps
 from rescli.engine.observer import Observer, Silent
 from rescli.engine.request import Outcome, Request
@@ -13,6 +12,7 @@ from rescli.engine.resume import resumed
 from rescli.engine.stopping import StopSignals
 from rescli.engine.train import assemble, locked, outcome
 from rescli.errors import RescliError, UsageError
+from rescli.program import processes
 
 
 def train_together(

@@ -23,9 +23,12 @@ from rescli.engine.stopping import StopSignals
 from rescli.errors import StoreError, UsageError
 from rescli.program import command_line
 from rescli.recipes.stored import recipe_of
+from rescli.store.header import read_header
 from rescli.store.lock import RunLock
+from rescli.store.problems import ForeignFile
 from rescli.store.reader import read_run
 from rescli.store.record import RunRecord
+from rescli.store.target import check_name
 from rescli.store.writer import BackgroundWriter, NoWriter
 
 
@@ -62,19 +65,29 @@ def locked(request: Request) -> Iterator[RunRecord | None]:
     """The run as stored, or None for a new one, with its lock held."""
     begins = not there(request.path)
     if not begins and not request.resume:
-        raise UsageError(
-            f"{request.path} exists already", "Go on with it: --resume. Or name another file for a new run: --out."
-        )
+        raise taken(request.path)
     if begins:  # a run that cannot begin leaves no trace
+        check_name(request.path)
         check(request)
         _make_folder(request.path)
     with RunLock(request.path):
         if not there(request.path):
             yield None
         elif not request.resume:  # somebody finished a run here while we waited at the door
-            raise UsageError(f"{request.path} exists already", "Go on with it: --resume.")
+            raise taken(request.path)
         else:
             yield read_run(request.path)
+
+
+def taken(path: Path) -> UsageError:
+    """The error for a new run where there is something already: a run that can go on, or nothing of ours."""
+    try:
+        read_header(path)
+    except ForeignFile:
+        return UsageError(f"{path} exists already, and is no run", "Name another file for the run: --out.")
+    except StoreError:  # --resume says what is wrong with it, and what may help
+        pass
+    return UsageError(f"{path} exists already", "Go on with it: --resume. Or name another file for a new run: --out.")
 
 
 def there(path: Path) -> bool:

@@ -6,7 +6,7 @@ import heapq
 import os
 import shutil
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -17,6 +17,7 @@ from rescli.models.operators import operators
 from rescli.profiling.cost import cost
 from rescli.reproduce.conduct import Order, check
 from rescli.reproduce.element import Element, Net
+from rescli.reproduce.measuring import kept_of
 from rescli.reproduce.places import places
 from rescli.reproduce.plan import Planned
 from rescli.reproduce.study import State, check_recipe, state_of
@@ -81,7 +82,7 @@ def estimate(order: Order, tell: Callable[[str], None] = lambda _: None) -> Esti
             timings[how] = time_run(request)
         timed.append((run, state, timings[how], request.threads))
     runs = tuple(_left(run, state, timing, loading) for run, state, timing, _ in timed)
-    after = sum(_afterwards(element, {run.net: timing for run, _, timing, _ in timed}) for element in order.elements)
+    after = sum(_afterwards(element, [one[:3] for one in timed]) for element in order.elements)
     first = timed[0][2]
     place = next(parent for parent in (order.folder, *order.folder.absolute().parents) if parent.exists())
     jobs = max(1, min(order.jobs, sum(one.iterations > 0 for one in runs)))
@@ -167,9 +168,17 @@ def _left(run: Planned, state: State, timing: Timing, loading: float) -> Estimat
     )
 
 
-def _afterwards(element: Element, timings: dict[Net, Timing]) -> float:
-    """Measuring in fp32, with hooks, takes about twice as long as an evaluation; 8 batches of gradients as 16 steps."""
-    nets = [timings[net] for net in timings if net in element.nets]
-    responses = sum(2 * one.evaluation for one in nets) if "responses" in element.shows else 0.0
-    gradients = sum(16 * one.step for one in nets) if "gradients" in element.shows else 0.0
-    return responses + gradients + DRAWING
+def _afterwards(element: Element, timed: Iterable[tuple[Planned, State, Timing]]) -> float:
+    """Measuring in fp32, with hooks, takes about twice as long as an evaluation; 8 batches of gradients as 16 steps.
+
+    One run of each net is measured, unless one that has ended has been.
+    """
+    timings: dict[Net, Timing] = {}
+    known: dict[Net, frozenset[str]] = {}
+    for run, state, timing in timed:
+        if run.net in element.nets:
+            timings[run.net] = timing
+            known[run.net] = known.get(run.net, frozenset()) | (kept_of(run.path) if state.ends else frozenset())
+    responses = sum(2 * one.evaluation for net, one in timings.items() if "responses" not in known[net])
+    gradients = sum(16 * one.step for net, one in timings.items() if "gradients" not in known[net])
+    return DRAWING + ("responses" in element.shows) * responses + ("gradients" in element.shows) * gradients

@@ -69,8 +69,8 @@ def measure(
 
 def known(run: Run) -> Measured:
     """What was measured of a run before, and still holds. Raises `StoreError` for a file that makes no sense."""
-    kept = _read(run)
-    with reading(_beside(run), "what was measured of a run"):
+    kept = _read(run.path)
+    with reading(_beside(run.path), "what was measured of a run"):
         return layers_from_dict(kept, run)
 
 
@@ -102,36 +102,43 @@ def _kept(run: Run, what: Show, look: Callable[[], Found]) -> Found:
         return before[0]  # type: ignore[no-any-return]
     found: Any = look()
     values = responses_to_dict(found) if what == "responses" else gradients_to_dict(found)
-    facts = {"store": read_header(run.path).digest, "weights": _weights(run)}
+    facts = {"store": read_header(run.path).digest, "weights": _weights(run.path)}
     kept: dict[str, Any] = {}
     with suppress(StoreError):  # at the last moment, for another process may have measured the rest meanwhile
         known(run)  # a part that makes no sense is not kept
-        kept = _read(run)
-    install(_beside(run), dumps({**kept, **facts, what: values}), keep=None)
+        kept = _read(run.path)
+    install(_beside(run.path), dumps({**kept, **facts, what: values}), keep=None)
     return found  # type: ignore[no-any-return]
 
 
-def _read(run: Run) -> dict[str, Any]:
+def kept_of(path: Path) -> frozenset[str]:
+    """What need not be measured anew of the run at `path`: "responses", "gradients"."""
+    with suppress(StoreError):
+        return frozenset(_read(path))
+    return frozenset()
+
+
+def _read(path: Path) -> dict[str, Any]:
     """The file beside a store; empty where there is none, or one of other weights. All else in a store may change."""
-    path = _beside(run)
-    if not path.exists():
+    beside = _beside(path)
+    if not beside.exists():
         return {}
-    with reading(path, "what was measured of a run"):
-        kept = dict(json.loads(path.read_bytes()))
+    with reading(beside, "what was measured of a run"):
+        kept = dict(json.loads(beside.read_bytes()))
         store, weights = kept.pop("store"), kept.pop("weights", None)
-    if store == read_header(run.path).digest or (weights is not None and weights == _weights(run)):
+    if store == read_header(path).digest or (weights is not None and weights == _weights(path)):
         return kept
     return {}
 
 
 def outdated(run: Run) -> bool:
     """Whether something was measured of the run, but when it had other weights."""
-    return _beside(run).exists() and not _read(run)
+    return _beside(run.path).exists() and not _read(run.path)
 
 
-def _weights(run: Run) -> str:
-    return digest(read_run(run.path).model)
+def _weights(path: Path) -> str:
+    return digest(read_run(path).model)
 
 
-def _beside(run: Run) -> Path:
-    return run.path.with_suffix(SUFFIX)
+def _beside(path: Path) -> Path:
+    return path.with_suffix(SUFFIX)

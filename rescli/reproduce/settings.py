@@ -67,7 +67,8 @@ def marks_of(dataset: str, iterations: int) -> tuple[str, ...]:
     """What makes runs of this length on these images other ones than the paper's, in words."""
     found = []
     if iterations != PAPER_ITERATIONS:
-        found.append(f"{iterations:,} of the paper's {PAPER_ITERATIONS:,} iterations")
+        of = "of" if iterations < PAPER_ITERATIONS else "instead of"
+        found.append(f"{iterations:,} {of} the paper's {PAPER_ITERATIONS:,} iterations")
     if dataset != PAPER_DATASET:
         found.append(f"images of {info(dataset).title}, not {info(PAPER_DATASET).title}")
     return tuple(found)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import stat
 from pathlib import Path
 from types import TracebackType
@@ -73,7 +74,8 @@ def open_store(path: Path) -> OpenStore:
         return OpenStore(descriptor, found.st_size)
     os.close(descriptor)
     if stat.S_ISDIR(found.st_mode):
-        raise ForeignFile(f"{path}: is a folder, not a run store", f"`rescli runs list {path}` shows the runs in it.")
+        listed = f"`rescli runs list {shlex.quote(str(path))}`"
+        raise ForeignFile(f"{path}: is a folder, not a run store", f"{listed} shows the runs in it.")
     raise ForeignFile(f"{path}: is not a regular file", "Give the path of a rescli run.")
 
 

@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import errno
 import os
+import shlex
 from pathlib import Path
 
 from rescli.errors import StoreError
 
 _WAYS_OUT = {
-    errno.ENOSPC: "Free some space on that disk, or write to another one with --out.",
-    errno.EDQUOT: "Your disk quota is used up: free some space, or write elsewhere with --out.",
+    errno.ENOSPC: "Free some space on that disk, or write to another one.",
+    errno.EDQUOT: "Your disk quota is used up: free some space, or write elsewhere.",
     errno.EFBIG: "The file would be larger than `ulimit -f` or the file system allows.",
-    errno.EROFS: "That file system is mounted read-only: write elsewhere with --out.",
-    errno.EACCES: "Check the permissions of the file and its folder, or write elsewhere with --out.",
-    errno.EPERM: "Check the permissions of the file and its folder, or write elsewhere with --out.",
+    errno.EROFS: "That file system is mounted read-only: write elsewhere.",
+    errno.EACCES: "Check the permissions of the file and its folder, or write elsewhere.",
+    errno.EPERM: "Check the permissions of the file and its folder, or write elsewhere.",
     errno.ENOENT: "Check the path; its folder must exist.",
     errno.ENOTDIR: "Check the path; its folder must exist.",
-    errno.EIO: "The disk reports a hardware error: see the system log, and write elsewhere with --out.",
+    errno.EIO: "The disk reports a hardware error: see the system log, and write elsewhere.",
 }
 
 
@@ -39,14 +40,15 @@ class DamagedStore(StoreError):
 
 def check_kind(path: Path, kind: object) -> None:
     """Raises `ForeignFile` where one of rescli's own files says that it is of another kind than a run."""
+    name = shlex.quote(str(path))
     if kind == "network":
         raise ForeignFile(
             f"{path}: holds a network's weights, not a run",
-            f"`rescli eval {path}` and `rescli build --weights {path}` take it.",
+            f"`rescli eval {name}` and `rescli build --weights {name}` take it.",
         )
     if kind == "predictions":
         raise ForeignFile(
-            f"{path}: holds saved predictions, not a run", f"`rescli eval {path}` and `rescli eval ensemble` take it."
+            f"{path}: holds saved predictions, not a run", f"`rescli eval {name}` and `rescli eval ensemble` take it."
         )
 
 

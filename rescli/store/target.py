@@ -10,7 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from rescli.errors import StoreError, UsageError
-from rescli.store.files import open_store, read_up_to, real
+from rescli.store.files import open_store, read_up_to, real, store_of
 from rescli.store.header import HEADER_BYTES, IMAGES_MAGIC, MAGIC, lost
 from rescli.store.problems import way_out, why
 from rescli.store.replace import install
@@ -22,11 +22,20 @@ def check_folder(path: Path) -> None:
         raise UsageError(f"{path}: there is no folder {path.parent}", "Make it, or name another file.")
 
 
+def check_name(path: Path, option: str = "--out") -> None:
+    """Raises `UsageError` for a name that rescli gives to what stands beside a store, its lock or its previous generation."""
+    if (store := store_of(path.name)) is not None:
+        raise UsageError(
+            f"{path} is a name for what belongs to {path.with_name(store)}", f"Name another file: {option}."
+        )
+
+
 def check_target(path: Path, option: str = "--out") -> None:
     """Raises `UsageError` where `path` is a folder, in none, or one of rescli's own files, a run or packed images perhaps."""
     if not path.name or path.is_dir():
         raise UsageError(f"{option} {path}: is a folder", "Name a file in it.")
     check_folder(path)
+    check_name(path, option)
     if path.is_file() and _is_ours(path):
         raise UsageError(f"{path} is one of rescli's own files, a run perhaps", f"Name another file: {option}.")
 

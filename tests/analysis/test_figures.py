@@ -235,3 +235,15 @@ def test_one_end_of_the_axis_never_turns_it_upside_down(
 ) -> None:
     runs = collect([a_run(tmp_path / "run.h5")]).runs
     assert curves(runs, **ends).panels[0].y_limits == limits
+
+
+@pytest.mark.parametrize("name", ["a$x_{2$y", "_run", "\udcff"])
+def test_names_of_files_are_no_formulas(name: str, tmp_path: Path) -> None:
+    plot = curves(collect([a_run(tmp_path / "run.h5")]).runs)
+    panels = tuple(
+        replace(panel, lines=tuple(replace(line, label=name, group=name) for line in panel.lines))
+        for panel in plot.panels
+    )
+    for key in (plot.key, {}):  # names at the ends of the lines, or above the panels
+        svg = figure_bytes(replace(plot, panels=panels, key=key), "svg").decode()
+        assert {"\udcff": "\ufffd"}.get(name, name) in svg

@@ -15,6 +15,7 @@ from rescli.analysis.groups import group
 from rescli.analysis.run import read
 from rescli.analysis.table import Footnotes, mean_std
 from rescli.analysis.table6 import table6
+from rescli.analysis.verdict import signed
 from rescli.errors import StoreError
 from rescli.store.reader import read_run
 from rescli.store.record import RunRecord
@@ -350,3 +351,18 @@ def test_what_a_shell_makes_of_a_star_is_one_net(tmp_path: Path) -> None:
     names = [str(run), f"{run}.lock", f"{run}.prev"]
     assert expand(names) == [str(run)]
     assert expand(names[2:]) == names[2:]
+
+
+@pytest.mark.parametrize(
+    ("difference", "edge", "words"),
+    [
+        (3.1, 0.0, "+3.10 points"),
+        (0.0, 0.0, "+0.00 points"),
+        (-0.003333, 0.0, "-0.003333 points"),
+        (0.504, 0.5, "+0.504 points"),
+        (0.5, 0.5, "+0.50 points"),
+        (-0.504, 0.0, "-0.50 points"),
+    ],
+)
+def test_rounding_hides_no_difference(difference: float, edge: float, words: str) -> None:
+    assert signed(difference, edge) == words

@@ -180,6 +180,13 @@ def test_verify_decodes_every_image(rescli: Rescli, photographs: Path, tmp_path:
     assert as_json.document["remarks"][-1] == "train and val have different classes: n02"
     assert rescli("data", "verify", "imagenet", "--data", str(tmp_path / "none")).code == 3
 
+    (tmp_path / "server" / "test").mkdir(parents=True)
+    for name in ("1.JPEG", "2.JPEG"):
+        (tmp_path / "server" / "test" / name).write_bytes((photographs / "val" / "n01" / "0.JPEG").read_bytes())
+    server = rescli("data", "verify", "imagenet", "--data", str(tmp_path / "server"), "--json")
+    (split,) = server.document["splits"]
+    assert [split[name] for name in ("name", "classes", "images")] == ["test", 0, 2], "no class is called so"
+
 
 def test_verify_takes_the_classes_of_a_flat_val_from_a_file(rescli: Rescli, photographs: Path, tmp_path: Path) -> None:
     for folder, name in (("train/n01", "a"), ("train/n02", "b"), ("val", "x"), ("val", "y"), ("val", "z")):

@@ -10,6 +10,7 @@ import re
 import pytest
 
 from rescli import console
+from rescli.console.tables import tex
 from rescli.errors import StoreError
 
 
@@ -144,3 +145,7 @@ def test_paths_of_any_length_are_whole_in_a_pipe(capsys: pytest.CaptureFixture[s
 def test_markdown_has_words_for_truth(capsys: pytest.CaptureFixture[str]) -> None:
     console.markdown(["net", "images", "fits"], [("a", 50_000, True)])
     assert capsys.readouterr().out.splitlines()[-1] == "| a | 50,000 | True |"
+
+
+def test_text_is_text_in_latex() -> None:
+    assert tex("a^b_c <50%>") == r"a\textasciicircum{}b\_c \textless{}50\%\textgreater{}"

@@ -130,3 +130,15 @@ def test_floating_point_has_no_white(tmp_path: Path) -> None:
     Image.fromarray(np.ones((8, 8), np.float32)).save(tmp_path / "x.tif")
     with pytest.raises(DataError, match=r"x\.tif: cannot be decoded: its pixels are floating-point"):
         decode(opened(tmp_path / "x.tif"))
+
+
+def test_a_tiff_on_its_side_is_not_squeezed(tmp_path: Path) -> None:
+    """Pillow turns it when it is loaded, and some versions tell its size only then."""
+    pixels = np.random.default_rng(0).integers(0, 256, (64, 96, 3), np.uint8)
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    Image.fromarray(pixels).save(tmp_path / "side.tif", exif=exif)
+    whole = decode(opened(tmp_path / "side.tif"))
+    assert whole.size == (64, 96)
+    view = training_view(opened(tmp_path / "side.tif"), 64, 2**31 - 1, 0, False, 64)
+    assert np.array_equal(view, np.asarray(whole)[-64:])

@@ -169,3 +169,15 @@ def test_training_inputs_have_their_colours_shifted() -> None:
     torch.testing.assert_close(inputs(pixels[:2], labels[:2], colour[:2])[0], expected[:2], rtol=0, atol=1e-6)
     still = (pixels.double() / 255 - mean).float().permute(0, 3, 1, 2)
     torch.testing.assert_close(inputs(pixels, labels)[0], still, rtol=0, atol=1e-6)
+
+
+def test_a_strip_is_named_and_not_resized(tmp_path: Path) -> None:
+    """By its shorter side it would be gigabytes."""
+    for size in ((1, 257), (2049, 8)):
+        Image.new("RGB", size).save(tmp_path / "strip.jpg")
+        with pytest.raises(
+            DamagedImage, match=rf"strip\.jpg: cannot be decoded: {size[0]} by {size[1]} pixels are a strip"
+        ):
+            decode(opened(tmp_path / "strip.jpg"))
+    Image.new("RGB", (1, 256)).save(tmp_path / "narrow.jpg")
+    assert decode(opened(tmp_path / "narrow.jpg")).size == (1, 256)

@@ -327,3 +327,15 @@ def test_a_dry_run_looks_at_the_images_of_a_run_that_is_at_its_beginning(
     monkeypatch.setattr("rescli.engine.source.load", lambda *_, **__: others)
     with pytest.raises(DataError, match="training images are not those"):
         dry_run(request)
+
+
+def test_a_new_run_takes_no_name_that_is_taken(tmp_path: Path, trained: Train) -> None:
+    text = tmp_path / "notes.h5"
+    text.write_text("mine")
+    for path in (text, tmp_path):
+        with pytest.raises(UsageError, match="exists already, and is no run") as caught:
+            train(Request(recipe=small(), path=path))
+        assert "--resume" not in caught.value.hint
+    with pytest.raises(UsageError, match="belongs to"):
+        train(Request(recipe=small(), path=tmp_path / "run.h5.prev"))
+    assert text.read_text() == "mine"

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rescli.backends.cpu import CpuBackend
-from rescli.backends.team import Team, processes
+from rescli.backends.team import Team
 from rescli.data.order import Order
 from rescli.engine.prepare import check_parts, settle
 from rescli.engine.request import Request
@@ -18,6 +18,7 @@ from rescli.engine.train import train
 from rescli.errors import BackendError, StoreError, UsageError
 from rescli.models.build import build
 from rescli.models.cifar import cifar_spec
+from rescli.program import processes
 from tests.backends.jobs import job
 from tests.engine.conftest import small
 

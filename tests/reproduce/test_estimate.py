@@ -12,9 +12,14 @@ from rescli.engine.request import Request
 from rescli.engine.timing import Timing
 from rescli.reproduce import estimate as module
 from rescli.reproduce.element import Element, Net
+from rescli.reproduce.elements import element
 from rescli.reproduce.estimate import side_by_side, store_bytes
+from rescli.reproduce.plan import plan
+from rescli.reproduce.settings import Settings
+from rescli.reproduce.study import State
 from tests.cli.conftest import Rescli
 from tests.reproduce.conftest import Trainer
+from tests.reproduce.studies import a_study, planned
 
 TIMING = Timing(
     step=0.5, evaluation=10.0, beginning=1.0, evaluations=2, device="a processor", memory=10**9, memory_free=10**10
@@ -64,6 +69,16 @@ def test_what_is_left_is_added_up(
     assert left["seconds"] == pytest.approx(3 + 1 + 1.01 * 32 * 0.5 + 10 + 3)
     shown = rescli(*words, "--dry-run")
     assert "2, 1 side by side, 32 iterations to do" in shown.out
+
+
+def test_what_was_measured_takes_no_time(tmp_path: Path) -> None:
+    a_study(tmp_path)
+    shown = element("gradients")
+    timed = [(run, State(word="finished"), TIMING) for run in plan([shown], Settings(), tmp_path)]
+    assert {run.path.name for run, *_ in timed} > {"plain20-seed0.h5", "resnet56-seed0.h5"}
+    assert module._afterwards(shown, timed) == module.DRAWING
+    (tmp_path / "plain56-seed0.measured.json").unlink()
+    assert module._afterwards(shown, timed) == module.DRAWING + 16 * 0.5
 
 
 def test_a_run_that_goes_on_is_timed_where_it_will(
@@ -146,12 +161,12 @@ def test_the_clock_counts_when_batches_of_both_sizes_have_had_their_first_steps(
     assert seen[:7] == [(0, 3000), (1, 3000), (2, 3000), (3, 1000), (7, 1000), (11, 1000), (12, 3000)]
 
 
-def test_what_comes_after_training_depends_on_what_is_shown() -> None:
-    net = Net(depth=20)
-    timings = {net: TIMING}
+def test_what_comes_after_training_depends_on_what_is_shown(tmp_path: Path) -> None:
+    timed = [(run, State(word="missing"), TIMING) for run in planned(tmp_path)]
+    nets = tuple(run.net for run, *_ in timed)[:1]
 
     def after(*shows: object) -> float:
-        return module._afterwards(Element(name="", title="", where="", nets=(net,), shows=shows), timings)  # type: ignore[arg-type]
+        return module._afterwards(Element(name="", title="", where="", nets=nets, shows=shows), timed)  # type: ignore[arg-type]
 
     assert after("curves") == module.DRAWING
     assert after("responses") == module.DRAWING + 20.0

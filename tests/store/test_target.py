@@ -112,3 +112,9 @@ def test_a_reader_who_has_left_is_not_waited_for(tmp_path: Path) -> None:
     with pytest.raises(StoreError, match="Broken pipe"):
         put(Path(f"/dev/fd/{write}"), b"text")
     os.close(write)
+
+
+@pytest.mark.parametrize("name", ["run.h5.lock", "run.h5.prev", "run.h5.damaged", "run.h5.owner"])
+def test_what_stands_beside_a_store_is_not_written_over(tmp_path: Path, name: str) -> None:
+    with pytest.raises(UsageError, match=rf"{name} is a name for what belongs to .*run\.h5"):
+        check_target(tmp_path / name)

@@ -86,7 +86,7 @@ def gradients(
 
 
 def _show(found: list[Gradients], skipped: list[Skipped], drawn: Plot, *, json: bool) -> None:
-    from rescli.analysis.gradients import VANISHED
+    from rescli.analysis.gradients import VANISHED, without_variance
 
     if json:
         console.emit({"gradients": [one.to_dict() for one in found], "skipped": [one.to_dict() for one in skipped]})
@@ -115,6 +115,7 @@ def _show(found: list[Gradients], skipped: list[Skipped], drawn: Plot, *, json: 
         say = "healthy" if one.healthy else "vanishing"
         console.say(
             f"{one.label} ({one.what}): {say}; the smallest gradient of weights, of {name}, is {ratio:.3g} of the largest"
+            f"{without_variance(one)}"
         )
     console.say(
         f"norms of the gradient of a batch's mean loss, {found[0].batches} batches of {found[0].batch_size}; "

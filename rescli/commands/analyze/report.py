@@ -60,7 +60,7 @@ def report(
     )
     measured = look(found.runs, wishes, console.note) if measure else Measured()
     known = evidence(found)
-    put(out, write(found, measured, title=title, known=known).encode())
+    put(out, write(found, measured, title=title, known=known).encode(errors="replace"))
     verdicts = verdicts_of(found, measured, known)
     if json:
         console.emit(

@@ -11,7 +11,18 @@ import typer
 
 from rescli.commands import configuration
 from rescli.commands.networks import Padding, Pool, StrideIn, complete_network
-from rescli.commands.options import Backend, Debug, Decay, Json, MomentumForm, Precision, Shortcut, Threads, option
+from rescli.commands.options import (
+    MOST_THREADS,
+    Backend,
+    Debug,
+    Decay,
+    Json,
+    MomentumForm,
+    Precision,
+    Shortcut,
+    Threads,
+    option,
+)
 from rescli.commands.train import running
 from rescli.engine.request import Request, stored_recipe
 from rescli.errors import UsageError
@@ -125,7 +136,8 @@ def imagenet(
     precision: running.Arithmetic = Precision.auto,
     threads: Threads = None,
     workers: Annotated[
-        int | None, option(min=1, help="Threads that decode images, in each process.", default="all processors")
+        int | None,
+        option(min=1, max=MOST_THREADS, help="Threads that decode images, in each process.", default="all processors"),
     ] = None,
     decode: Annotated[
         DecodeOption | None,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shlex
 import sys
 from collections.abc import Callable
@@ -15,7 +14,7 @@ from rescli.commands.options import Decay, MomentumForm, Precision, option
 from rescli.engine.request import Outcome, Request
 from rescli.errors import UsageError
 from rescli.models.spec import VggSpec
-from rescli.program import first_of_job, in_a_job
+from rescli.program import first_of_job, in_a_job, processes
 from rescli.recipes.imagenet import ImageNetRecipe
 from rescli.recipes.recipe import Recipe
 
@@ -93,10 +92,8 @@ def check_effect(request: Request, *, print_config: bool, dry_run: bool, devices
     if vgg and (request.checkpoint_activations or request.compile):
         name = "--compile" if request.compile else "--checkpoint-activations"
         raise UsageError(f"{name} is for blocks, and VGG nets have none", "Leave it out.")
-    if in_a_job() and devices not in (1, int(os.environ["WORLD_SIZE"])):
-        raise UsageError(
-            f"this job has {os.environ['WORLD_SIZE']} processes: --devices {devices} has no effect", "Leave it out."
-        )
+    if in_a_job() and devices not in (1, processes()):
+        raise UsageError(f"this job has {processes()} processes: --devices {devices} has no effect", "Leave it out.")
     if dry_run and devices > 1:
         raise UsageError("--dry-run looks at one process", "Leave --devices out.")
 
@@ -113,7 +110,10 @@ def carry_out(
     """Whatever of training, looking and printing was asked for; `fetch` is called first where images may be missing."""
     if print_config:
         print_recipe(request, json=json)
-    elif dry_run:
+        return
+    if request.path.suffix != ".h5":
+        console.note(f"{request.path} does not end in .h5: lists and tables of a folder's runs leave it out.")
+    if dry_run:
         look(request, json=json)
     elif devices > 1 and not in_a_job():
         launch(request, devices, fetch=fetch)
