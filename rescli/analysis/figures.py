@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import io
 import re
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, Literal, TypeAlias
+from typing import Any
 
 from rescli.analysis.plot import Line, Panel, Plot, Style
 from rescli.errors import UsageError
-
-Format: TypeAlias = Literal["svg", "pdf", "png"]
-FORMATS: tuple[Format, ...] = ("svg", "pdf", "png")
+from rescli.profiling.figure_file import Format, file_bytes
 
 # Okabe and Ito's colours, which the colour-blind can tell apart, in the order of their contrast to white.
 COLOURS = ("#000000", "#d55e00", "#0072b2", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
@@ -28,7 +24,7 @@ APART = 0.05  # of the height of the axes: the least distance of two labels
 
 
 @dataclass(frozen=True, kw_only=True)
-class Look:
+class Layout:
     """Size in inches (None: as high as the panels need) and font size in points."""
 
     width: float = WIDTHS["column"]
@@ -36,7 +32,7 @@ class Look:
     font_size: float = 8.0
 
     @classmethod
-    def of(cls, size: str, font_size: float) -> Look:
+    def of(cls, size: str, font_size: float) -> Layout:
         """`size` is "column", "page" or "WIDTHxHEIGHT" in inches. Raises `UsageError`."""
         if size in WIDTHS:
             return cls(width=WIDTHS[size], font_size=font_size)
@@ -48,46 +44,33 @@ class Look:
         return cls(width=float(found[1]), height=float(found[2]), font_size=font_size)
 
 
-def format_of(path: Path) -> Format:
-    """The format that a file's name asks for. Raises `UsageError` for any other."""
-    for known in FORMATS:
-        if path.suffix.lower() == f".{known}":
-            return known
-    raise UsageError(
-        f"{path}: {path.suffix or 'no ending'} is no format of figures", f"Known here: {', '.join(FORMATS)}."
-    )
-
-
-def figure_bytes(plot: Plot, format: Format, look: Look | None = None, *, salt: str = "rescli") -> bytes:  # noqa: A002
+def figure_bytes(plot: Plot, format: Format, layout: Layout | None = None, *, salt: str = "rescli") -> bytes:  # noqa: A002
     """The figure as a file; equal plots give equal bytes. `salt` makes the ids of an svg differ from another's on one page."""
     from matplotlib import rc_context
 
     with rc_context({"svg.fonttype": "none", "svg.hashsalt": salt, "pdf.fonttype": 42, "axes.linewidth": 0.6}):
-        file = io.BytesIO()
-        metadata = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}.get(format)
-        figure(plot, look).savefig(file, format=format, metadata=metadata, dpi=300)
-    return file.getvalue()
+        return file_bytes(figure(plot, layout), format, dpi=300)
 
 
-def figure(plot: Plot, look: Look | None = None) -> Any:
+def figure(plot: Plot, layout: Layout | None = None) -> Any:
     """The figure as matplotlib's own object."""
     from matplotlib.figure import Figure
 
-    look = look or Look()
-    height = look.height or PANEL_HEIGHT * len(plot.panels)
-    drawn = Figure(figsize=(look.width, height), layout="constrained")
+    layout = layout or Layout()
+    height = layout.height or PANEL_HEIGHT * len(plot.panels)
+    drawn = Figure(figsize=(layout.width, height), layout="constrained")
     axes = drawn.subplots(len(plot.panels), 1, squeeze=False).ravel()
     colours = colours_of(plot)
     for panel, one in zip(plot.panels, axes, strict=True):
-        _panel(one, panel, colours, look)
+        _panel(one, panel, colours, layout)
         if plot.key:
-            _labels(one, panel, colours, look)
+            _labels(one, panel, colours, layout)
     if plot.note:
-        axes[0].set_title(_text(plot.note), fontsize=look.font_size - 1, loc="left")
+        axes[0].set_title(_text(plot.note), fontsize=layout.font_size - 1, loc="left")
     if plot.key:
-        _key(axes[0], plot, look)
+        _key(axes[0], plot, layout)
     else:
-        _legend(drawn, plot, colours, look)
+        _legend(drawn, plot, colours, layout)
     return drawn
 
 
@@ -103,7 +86,7 @@ def colours_of(plot: Plot) -> dict[str, str]:
     return {group: COLOURS[number % len(COLOURS)] for number, group in enumerate(groups)}
 
 
-def _panel(axes: Any, panel: Panel, colours: dict[str, str], look: Look) -> None:
+def _panel(axes: Any, panel: Panel, colours: dict[str, str], layout: Layout) -> None:
     for line in panel.lines:
         colour = colours[line.group]
         axes.plot(line.x / panel.unit, line.y, color=colour, label=_text(line.label), **STYLES[line.style])
@@ -118,14 +101,14 @@ def _panel(axes: Any, panel: Panel, colours: dict[str, str], look: Look) -> None
         axes.set_ylim(*panel.y_limits)
     if panel.unit == 1.0:
         axes.xaxis.get_major_locator().set_params(integer=True)  # layers and iterations are counted
-    axes.set_xlabel(panel.x_label, fontsize=look.font_size)
-    axes.set_ylabel(panel.y_label, fontsize=look.font_size)
-    axes.tick_params(labelsize=look.font_size - 1, width=0.6, length=2.5)
+    axes.set_xlabel(panel.x_label, fontsize=layout.font_size)
+    axes.set_ylabel(panel.y_label, fontsize=layout.font_size)
+    axes.tick_params(labelsize=layout.font_size - 1, width=0.6, length=2.5)
     axes.grid(True, linewidth=0.3, alpha=0.5)
     axes.spines[["top", "right"]].set_visible(False)
 
 
-def _labels(axes: Any, panel: Panel, colours: dict[str, str], look: Look) -> None:
+def _labels(axes: Any, panel: Panel, colours: dict[str, str], layout: Layout) -> None:
     """Names at the ends of the lines, moved apart where they would overlap: no colour has to be looked up."""
     ends: dict[str, Line] = {}
     for line in panel.lines:
@@ -133,7 +116,7 @@ def _labels(axes: Any, panel: Panel, colours: dict[str, str], look: Look) -> Non
             ends[line.group] = line
     low, high = axes.get_ylim()
     wanted = [((float(line.y[-1]) - low) / (high - low), group) for group, line in ends.items()]
-    apart = max(APART, 1.25 * look.font_size / 72 / max(0.5, (look.height or PANEL_HEIGHT) - 0.6))
+    apart = max(APART, 1.25 * layout.font_size / 72 / max(0.5, (layout.height or PANEL_HEIGHT) - 0.6))
     for height, group in spaced(wanted, apart):
         axes.text(
             1.02,
@@ -142,23 +125,23 @@ def _labels(axes: Any, panel: Panel, colours: dict[str, str], look: Look) -> Non
             transform=axes.transAxes,
             color=colours[group],
             va="center",
-            fontsize=look.font_size - 1,
+            fontsize=layout.font_size - 1,
         )
 
 
-def _legend(drawn: Any, plot: Plot, colours: dict[str, str], look: Look) -> None:
+def _legend(drawn: Any, plot: Plot, colours: dict[str, str], layout: Layout) -> None:
     """The lines' names above the panels, as many beside one another as fit."""
     from matplotlib.lines import Line2D
 
     styles = {line.group: line.style for line in reversed(plot.panels[0].lines)}
     handles = [Line2D([], [], color=colours[group], label=_text(group), **STYLES[styles[group]]) for group in colours]
     widest = max(len(group) for group in colours)
-    columns = max(1, int(look.width * 72 / ((0.55 * widest + 4) * look.font_size)))
+    columns = max(1, int(layout.width * 72 / ((0.55 * widest + 4) * layout.font_size)))
     drawn.legend(
         handles=handles,
         loc="outside upper center",
         ncols=min(columns, len(handles)),
-        fontsize=look.font_size - 1,
+        fontsize=layout.font_size - 1,
         frameon=False,
         handlelength=1.8,
         columnspacing=1.2,
@@ -181,9 +164,9 @@ def spaced(wanted: list[tuple[float, str]], apart: float) -> list[tuple[float, s
     return [(height - above, group) for height, group in found]
 
 
-def _key(axes: Any, plot: Plot, look: Look) -> None:
+def _key(axes: Any, plot: Plot, layout: Layout) -> None:
     """What dashed and bold lines mean."""
     from matplotlib.lines import Line2D
 
     lines = [Line2D([], [], color="#555555", label=words, **STYLES[style]) for style, words in plot.key.items()]
-    axes.legend(handles=lines, fontsize=look.font_size - 1.5, frameon=False, loc="upper right", handlelength=1.8)
+    axes.legend(handles=lines, fontsize=layout.font_size - 1.5, frameon=False, loc="upper right", handlelength=1.8)

@@ -8,14 +8,14 @@ from dataclasses import dataclass
 
 from rescli.analysis.curves import curves
 from rescli.analysis.fig7 import fig7
-from rescli.analysis.figures import Look, figure_bytes
+from rescli.analysis.figures import Layout, figure_bytes
 from rescli.analysis.gradients import gradients_plot
 from rescli.analysis.measured import Measured
 from rescli.analysis.plot import Plot
 from rescli.analysis.run import Run
 from rescli.models.spec import NetworkSpec
 
-LOOK = Look(width=4.2)
+LAYOUT = Layout(width=4.2)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,7 +96,7 @@ def drawn(title: str, caption: str, plot: Plot) -> Shown:
 
 def inline(plot: Plot, *, salt: str) -> str:
     """A figure as an svg element for a page: black follows the page's text colour, so that a dark page shows it."""
-    text = figure_bytes(plot, "svg", LOOK, salt=salt).decode()
+    text = figure_bytes(plot, "svg", LAYOUT, salt=salt).decode()
     text = text[text.index("<svg") :]
     text = re.sub(r"<metadata>.*?</metadata>", "", text, flags=re.DOTALL)
     text = text.replace("#000000", "currentColor").replace("#555555", "currentColor")

@@ -13,6 +13,7 @@ from rescli.commands.options import Backend, Debug, Json, Precision, Threads, op
 from rescli.errors import UsageError
 
 if TYPE_CHECKING:
+    from rescli.bench.run import Setting
     from rescli.bench.versus import Versus
 
 app = typer.Typer(short_help="Measure speed against a plain PyTorch loop, side by side.", no_args_is_help=True)
@@ -183,10 +184,9 @@ def _versus(found: Sequence[Versus], *, json: bool) -> None:
     console.table(["", "rescli", "rival", "which is", "ratio (quartiles)", "ms"], rows, right=(1, 2, 4, 5))
 
 
-def _measure(depths: list[int], setting: object, *, json: bool) -> None:
-    from rescli.bench.run import Setting, measure
+def _measure(depths: list[int], setting: Setting, *, json: bool) -> None:
+    from rescli.bench.run import measure
 
-    assert isinstance(setting, Setting)
     found = []
     for result in measure(depths, setting):
         console.note(f"{result.network}: {result.duel.ratio().median:.2f} times the plain loop")

@@ -25,9 +25,10 @@ from rescli.errors import UsageError
 from rescli.models.names import describe, names, title
 from rescli.models.spec import Spec
 from rescli.profiling.cost import cost
+from rescli.profiling.figure_file import FORMATS
 from rescli.profiling.summary import stages
 
-DRAWINGS = (".svg", ".png", ".pdf")
+DRAWINGS = tuple(f".{known}" for known in FORMATS)
 EXPORTS = (".safetensors", ".pth", ".pt", ".onnx")
 
 

@@ -1,4 +1,4 @@
-"""How results are printed, defined once: tables for people, JSON, CSV, Markdown; verdicts for people."""
+"""How results are printed, defined once: tables for people, JSON, CSV, Markdown; verdicts and plots for people."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from rescli.commands.options import option
 from rescli.errors import UsageError
 
 if TYPE_CHECKING:
+    from rescli.analysis.plot import Plot
     from rescli.analysis.verdict import Verdict
 
 Csv = Annotated[bool, option("--csv", help="CSV on stdout, exact numbers.")]
@@ -51,3 +52,22 @@ def say_verdicts(verdicts: Iterable[Verdict]) -> None:
             console.say(f"  {line}")
         for line in verdict.caveats:
             console.say(f"  but: {line}")
+
+
+def print_plot(plot: Plot, *, panels: int | None = None) -> None:
+    """The figure in characters."""
+    from rescli.console.sketch import Stroke, sketch
+
+    for panel in plot.panels[:panels]:
+        strokes = [Stroke(line.label, (line.x / panel.unit).tolist(), line.y.tolist()) for line in panel.lines]
+        limits = panel.x_limits and (panel.x_limits[0] / panel.unit, panel.x_limits[1] / panel.unit)
+        console.say(
+            sketch(
+                strokes,
+                x_label=panel.x_label,
+                y_label=panel.y_label,
+                x_limits=limits,
+                y_limits=panel.y_limits,
+                log=panel.log,
+            )
+        )

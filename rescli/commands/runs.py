@@ -11,6 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from rescli import console
+from rescli.commands.formats import print_plot
 from rescli.commands.options import Debug, Json, Run, option
 from rescli.errors import UsageError
 
@@ -218,7 +219,6 @@ def _draw(run: Path) -> None:
     """The run's curves, in place of what the terminal showed."""
     from rescli.analysis.curves import curves
     from rescli.analysis.run import read
-    from rescli.commands.analyze.output import print_plot
 
     found = read(run)
     console.clear()

@@ -61,6 +61,7 @@ def _maker(suffix: str) -> Callable[[Bundle], bytes]:
 
 def save_drawing(path: Path, spec: Spec) -> None:
     """Draw `spec` as Fig. 3 does, in the format that the end of the path's name says. Raises `StoreError`."""
-    from rescli.profiling.draw import figure_bytes, format_of
+    from rescli.profiling.draw import figure_bytes
+    from rescli.profiling.figure_file import format_of
 
     save_bytes(path, figure_bytes(spec, format_of(path)))

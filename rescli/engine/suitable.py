@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from rescli.backends.step import cut
 from rescli.backends.team import Team
 from rescli.data.listing import Photographs, list_images
 from rescli.engine.request import Request
@@ -56,8 +57,8 @@ def _check(count: int, said: str, recipe: ImageNetRecipe, team: Team, parts: int
     if not min(shares):
         raise UsageError(f"{said}: of {team.size} processes one would have none", "Choose another --batch-size.")
     groups = max(1, recipe.bn_groups // team.size)
-    cut = [part for share in shares for part in _chunks(share, parts)]
-    smallest = min(some for part in cut for some in _chunks(part, max(1, groups // parts)))
+    computed = [part for share in shares for _, part in cut(0, share, parts)]
+    smallest = min(some for part in computed for _, some in cut(0, part, max(1, groups // parts)))
     least = 2 if recipe.bn_images is not None and last_map(recipe.spec(classes=1000)) == 1 else 1
     if smallest < least:
         raise UsageError(
@@ -65,9 +66,3 @@ def _check(count: int, said: str, recipe: ImageNetRecipe, team: Team, parts: int
             + (f" in {team.size} processes with {parts} parts each" if team.size * parts > 1 else ""),
             "Choose another --batch-size.",
         )
-
-
-def _chunks(count: int, groups: int) -> list[int]:
-    """The sizes that `torch.chunk` cuts so many images into."""
-    each = -(-count // groups)
-    return [min(each, count - begin) for begin in range(0, count, each)]

@@ -2,34 +2,19 @@
 
 from __future__ import annotations
 
-import io
-from pathlib import Path
-from typing import Any, Literal, TypeAlias
+from typing import Any
 
-from rescli.errors import UsageError
 from rescli.models.names import title
 from rescli.models.spec import Spec
 from rescli.profiling.cost import cost
+from rescli.profiling.figure_file import Format, file_bytes
 from rescli.profiling.graph import Arc, Graph, graph
-
-Format: TypeAlias = Literal["svg", "png", "pdf"]
-FORMATS: tuple[Format, ...] = ("svg", "png", "pdf")
 
 # Okabe and Ito's colours, which the colour-blind can tell apart, lightened under black text.
 COLOURS = ("#d9d9d9", "#9fd3f2", "#f5cf80", "#99dcc4", "#e8b3d0", "#f2e98f", "#c4d7e8", "#e0b894")
 COLUMN = 36  # boxes one above the other
 WIDE, HIGH, STEP, PITCH = 1.5, 0.19, 0.27, 3.3  # inches: a box, and from one to the next down and across
 INSET = 0.02  # so that one shortcut's end and the next one's beginning are two lines
-
-
-def format_of(path: Path) -> Format:
-    """The format that a file's name asks for. Raises `UsageError` for any other."""
-    for known in FORMATS:
-        if path.suffix.lower() == f".{known}":
-            return known
-    raise UsageError(
-        f"{path}: {path.suffix or 'no ending'} is no format of drawings", f"Known here: {', '.join(FORMATS)}."
-    )
 
 
 def figure_bytes(spec: Spec, format: Format) -> bytes:  # noqa: A002 - the word for it
@@ -51,9 +36,7 @@ def figure_bytes(spec: Spec, format: Format) -> bytes:  # noqa: A002 - the word 
         axes.text(0.3, -0.3, title(spec), fontsize=10, weight="bold")
         axes.text(0.3, -0.5, f"{counts.macs:,} multiply-adds, {counts.parameters:,} parameters")
         _draw(axes, scene, starts)
-        file = io.BytesIO()
-        figure.savefig(file, format=format, metadata={"svg": {"Date": None}, "pdf": {"CreationDate": None}}.get(format))
-    return file.getvalue()
+        return file_bytes(figure, format, dpi=150)
 
 
 def _columns(scene: Graph) -> list[int]:

@@ -27,15 +27,13 @@ def write_run(path: Path | str, record: RunRecord) -> None:
 class BackgroundWriter:
     """Writes one store at a time in a thread of its own; a context manager that waits for the last write.
 
-    `seconds` is what the last write took, `stalled` the total time the caller was held up, both in seconds. Every write has
-    its own short-lived thread, so there is no queue to drain and nothing that could hang when the interpreter ends.
+    `seconds` is what the last write took. Every write has its own short-lived thread, so there is no queue to drain and
+    nothing that could hang when the interpreter ends.
     """
 
     def __init__(self, path: Path | str) -> None:
         self.path = Path(path)
         self.seconds = 0.0
-        self.stalled = 0.0
-        self.writes = 0
         self._thread: threading.Thread | None = None
         self._error: BaseException | None = None
 
@@ -45,18 +43,14 @@ class BackgroundWriter:
         The arrays are copied first, so training may go on in the memory behind them; `copy=False` saves that for a caller
         who never touches them again.
         """
-        started = time.perf_counter()
+        self.flush()
         try:
-            self._wait()
-            try:
-                record = record.snapshot() if copy else record
-            except MemoryError as error:
-                raise StoreError(f"{self.path}: could not be written: not enough memory for a copy") from error
-            thread = threading.Thread(target=self._write, args=(record,), name="rescli-store-writer")
-            thread.start()
-            self._thread = thread
-        finally:
-            self.stalled += time.perf_counter() - started
+            record = record.snapshot() if copy else record
+        except MemoryError as error:
+            raise StoreError(f"{self.path}: could not be written: not enough memory for a copy") from error
+        thread = threading.Thread(target=self._write, args=(record,), name="rescli-store-writer")
+        thread.start()
+        self._thread = thread
 
     def failed(self) -> bool:
         """Whether a finished write failed and its error waits for the next `submit` or `flush`."""
@@ -64,11 +58,12 @@ class BackgroundWriter:
 
     def flush(self) -> None:
         """Wait until everything submitted is on the disk. Raises the `StoreError` of a write that failed."""
-        started = time.perf_counter()
-        try:
-            self._wait()
-        finally:
-            self.stalled += time.perf_counter() - started
+        if self._thread is not None:
+            self._thread.join()
+            self._thread = None
+        error, self._error = self._error, None
+        if error is not None:
+            raise error
 
     def __enter__(self) -> BackgroundWriter:
         return self
@@ -82,19 +77,10 @@ class BackgroundWriter:
             if error is None:  # otherwise the error that ended the run is the one to report
                 raise
 
-    def _wait(self) -> None:
-        if self._thread is not None:
-            self._thread.join()
-            self._thread = None
-        error, self._error = self._error, None
-        if error is not None:
-            raise error
-
     def _write(self, record: RunRecord) -> None:
         started = time.perf_counter()
         try:
             write_run(self.path, record)
-            self.writes += 1
         except BaseException as error:  # handed to the caller, who alone can act on it
             self._error = error
         finally:

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from rescli.analysis.collect import collect
 from rescli.analysis.curves import curves
 from rescli.analysis.fig7 import fig7
-from rescli.analysis.figures import COLOURS, Look, colours_of, figure, figure_bytes, format_of, spaced
+from rescli.analysis.figures import COLOURS, Layout, colours_of, figure, figure_bytes, spaced
 from rescli.analysis.measured import Measured, measure
 from rescli.analysis.plot import distinct
 from rescli.analysis.report import report
@@ -27,6 +27,7 @@ from rescli.analysis.run import read
 from rescli.analysis.subject import Wishes
 from rescli.console.sketch import Stroke, sketch
 from rescli.errors import RescliError, UsageError
+from rescli.profiling.figure_file import format_of
 from tests.analysis.runs import a_run
 
 
@@ -110,11 +111,11 @@ def test_formats(tmp_path: Path, format_: str, start: bytes) -> None:
 
 
 def test_looks() -> None:
-    assert Look.of("page", 9).width == 6.9
-    assert Look.of("3.5x2", 9) == Look(width=3.5, height=2, font_size=9)
+    assert Layout.of("page", 9).width == 6.9
+    assert Layout.of("3.5x2", 9) == Layout(width=3.5, height=2, font_size=9)
     for wrong in ("3.5", "0x2", "big", "1x1000"):
         with pytest.raises(UsageError, match="WIDTHxHEIGHT"):
-            Look.of(wrong, 8)
+            Layout.of(wrong, 8)
     with pytest.raises(UsageError, match="no format of figures"):
         format_of(Path("fig.jpeg"))
     assert len(set(COLOURS)) == 7

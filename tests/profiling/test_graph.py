@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from rescli.errors import UsageError
 from rescli.models.names import network
-from rescli.profiling.draw import _columns, figure_bytes, format_of
+from rescli.profiling.draw import _columns, figure_bytes
+from rescli.profiling.figure_file import format_of
 from rescli.profiling.graph import graph
 
 
@@ -91,5 +92,5 @@ def test_a_drawing_is_text_and_the_same_each_time() -> None:
 
 def test_formats() -> None:
     assert format_of(Path("a.SVG")) == "svg"
-    with pytest.raises(UsageError, match="svg, png, pdf"):
+    with pytest.raises(UsageError, match="svg, pdf, png"):
         format_of(Path("a.gif"))

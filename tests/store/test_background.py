@@ -30,9 +30,7 @@ def test_everything_submitted_is_written_in_order(path: Path) -> None:
         writer.flush()
         assert read_run(path).progress["iteration"] == 4
         assert read_run(path.with_name("run.h5.prev")).progress["iteration"] == 3
-        assert writer.writes == 5
         assert writer.seconds > 0
-        assert writer.stalled > 0
         assert not writer.failed()
 
 

@@ -16,9 +16,9 @@ from rescli.commands.analyze.output import (
     Strict,
     check_files,
     gathered,
-    print_plot,
     write_plot,
 )
+from rescli.commands.formats import print_plot
 from rescli.commands.options import Debug, Json, option
 from rescli.errors import UsageError
 

@@ -67,10 +67,11 @@ def gathered(
 
 def check_files(plot_file: Path | None, data_file: Path | None, size: str, font_size: float) -> None:
     """Complain about files and sizes before any work is done. Raises `UsageError`."""
-    from rescli.analysis.figures import Look, format_of
+    from rescli.analysis.figures import Layout
+    from rescli.profiling.figure_file import format_of
     from rescli.store.target import check_target
 
-    Look.of(size, font_size)
+    Layout.of(size, font_size)
     if plot_file is None and (size, font_size) != (SIZE, FONT_SIZE):
         raise UsageError("--size and --font-size are about the figure's file", "Ask for it: --plot FILE.")
     if plot_file is not None:
@@ -86,35 +87,17 @@ def check_files(plot_file: Path | None, data_file: Path | None, size: str, font_
 
 def write_plot(plot: Plot, plot_file: Path | None, data_file: Path | None, size: str, font_size: float) -> None:
     """Write the figure and its numbers where the user wants them."""
-    from rescli.analysis.figures import Look, figure_bytes, format_of
+    from rescli.analysis.figures import Layout, figure_bytes
+    from rescli.profiling.figure_file import format_of
     from rescli.store.target import put
 
     if plot_file is not None:
-        put(plot_file, figure_bytes(plot, format_of(plot_file), Look.of(size, font_size)))
+        put(plot_file, figure_bytes(plot, format_of(plot_file), Layout.of(size, font_size)))
         console.note(f"Drawn in {plot_file}.")
     if data_file is not None:
         text = plot.as_csv() if data_file.suffix == ".csv" else plot.as_json() + "\n"
         put(data_file, text.encode())
         console.note(f"Written to {data_file}.")
-
-
-def print_plot(plot: Plot, *, panels: int | None = None) -> None:
-    """The figure in characters."""
-    from rescli.console.sketch import Stroke, sketch
-
-    for panel in plot.panels[:panels]:
-        strokes = [Stroke(line.label, (line.x / panel.unit).tolist(), line.y.tolist()) for line in panel.lines]
-        limits = panel.x_limits and (panel.x_limits[0] / panel.unit, panel.x_limits[1] / panel.unit)
-        console.say(
-            sketch(
-                strokes,
-                x_label=panel.x_label,
-                y_label=panel.y_label,
-                x_limits=limits,
-                y_limits=panel.y_limits,
-                log=panel.log,
-            )
-        )
 
 
 def show_table(table: Table, document: Any, *, json: bool, csv: bool, markdown: bool, latex: bool) -> None:

@@ -17,9 +17,9 @@ from rescli.commands.analyze.output import (
     Size,
     Strict,
     check_files,
-    print_plot,
     write_plot,
 )
+from rescli.commands.formats import print_plot
 from rescli.commands.networks import Layout, Net, Normalize, Padding, Pool, Shortcut, StrideIn
 from rescli.commands.options import Backend, Debug, Json, Precision, Split, Threads, option, plain
 from rescli.errors import RescliError
