@@ -11,7 +11,7 @@ from rescli.analysis.gradients import Gradients
 from rescli.analysis.groups import Group, group
 from rescli.analysis.responses import Responses
 from rescli.analysis.run import Run
-from rescli.analysis.verdict import Verdict, answer, points, signed
+from rescli.analysis.verdict import Verdict, answer, points, signed, told
 from rescli.profiling.paper import MEAN_110, TABLE6
 
 PLAIN_110 = 60.0
@@ -39,6 +39,7 @@ def claims(
             "Fig. 6 left",
             lambda one: one.first.recipe.plain and one.first.recipe.depth == 110,
             lambda one: ("training error", one.train_error, (one.train_error or 0.0) > PLAIN_110),
+            PLAIN_110,
         ),
         _of_one_net(
             groups,
@@ -46,6 +47,7 @@ def claims(
             "Sec. 4.2",
             lambda one: not one.first.recipe.plain and one.first.recipe.depth == 1202,
             lambda one: ("training error", one.train_error, one.train_error is not None and one.train_error < FITTED),
+            FITTED,
         ),
         _close(groups),
         _overfits(groups),
@@ -60,15 +62,17 @@ def _of_one_net(
     where: str,
     which: Callable[[Group], bool],
     look: Callable[[Group], tuple[str, float | None, bool]],
+    edge: float,
 ) -> Verdict:
-    found = [(one, *look(one)) for one in groups if which(one)]
-    found = [(one, what, value, held) for one, what, value, held in found if value is not None]
+    looked = [(one, *look(one)) for one in groups if which(one)]
+    found = [(one, what, value, held) for one, what, value, held in looked if value is not None]
     return Verdict(
         claim=claim,
         where=where,
         answer=answer([held for *_, held in found]),
         numbers=tuple(
-            f"{one.first.label}: {what} {value:.2f} %, n = {len(one.train_errors)}" for one, what, value, _ in found
+            f"{one.first.label}: {what} {told(value, edge)} %, n = {len(one.train_errors)}"
+            for one, what, value, _ in found
         ),
         caveats=caveats(one for one, *_ in found),
     )

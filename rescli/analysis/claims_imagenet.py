@@ -10,7 +10,6 @@ from rescli.analysis.imagenet_nets import TESTS, Net, nets_by
 from rescli.analysis.table234_rules import images_of
 from rescli.analysis.verdict import Verdict, answer, counted, points, signed
 from rescli.models.names import title
-from rescli.store.tested import Tested
 
 Choose: TypeAlias = Callable[[Net, Net, Sequence[Net]], bool]
 """Whether a claim is about the first net beside the second one; the third are all by this measure."""
@@ -92,9 +91,9 @@ def _ensembles(found: Evidence) -> Verdict:
             if entry.test is not None
             and entry.test.top5 is not None
             and entry.complete
-            and _how(entry.test) == _how(one.test)
+            and entry.test.alike == one.test.alike
         ]
-        if not alike or one.test.top5 is None:
+        if not alike or one.test.top5 is None or one.test.split == "train":
             continue
         best = min(test.top5 for test in alike if test.top5 is not None)
         held.append(one.test.top5 < best)
@@ -109,11 +108,6 @@ def _ensembles(found: Evidence) -> Verdict:
         numbers=tuple(numbers),
         caveats=tuple(dict.fromkeys(caveats)),
     )
-
-
-def _how(test: Tested) -> tuple[object, ...]:
-    """Equal for tests of the same images, shown and computed alike."""
-    return test.views, test.images, test.classes, test.precision
 
 
 def _verdict(

@@ -22,6 +22,9 @@ def compare(runs: Sequence[Run]) -> Table:
         values = [recipe.get(name) for recipe in recipes]
         if any(value != values[0] for value in values):
             rows.append((name, values, [word(value) for value in values]))
+    images = [run.images[:8] for run in runs]
+    if len(set(images)) > 1:
+        rows.append(("images", images, images))
     differing = len(rows)
     rows += _outcome(runs)
     rows += [row for row in _environment(runs) if any(value != row[1][0] for value in row[1])]

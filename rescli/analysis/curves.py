@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
 from rescli.analysis.plot import Line, Panel, Plot
+from rescli.analysis.recipes import LOOKS, word
 from rescli.analysis.run import Run
 from rescli.errors import RescliError
 
@@ -71,7 +73,17 @@ def _name(run: Run, runs: Sequence[Run]) -> str:
     alike = [one for one in runs if one.label == run.label]
     bare = not run.recipe.warms_up and any(one.recipe.warms_up for one in alike)
     several = len({one.recipe.dataset for one in runs}) > 1
-    return run.label + (", no warm-up" if bare else "") + (f" ({run.recipe.dataset})" if several else "")
+    apart = "".join(f", {name} {word(value)}" for name, value in _apart(run, alike).items())
+    return run.label + (", no warm-up" if bare else "") + apart + (f" ({run.recipe.dataset})" if several else "")
+
+
+def _apart(run: Run, alike: Sequence[Run]) -> dict[str, Any]:
+    """What of its recipe is not the same in all of these runs of one net; what is told otherwise, or follows, is left out."""
+    recipes = [one.recipe.to_dict() for one in alike]
+    names = [name for name in recipes[0] if any(recipe.get(name) != recipes[0][name] for recipe in recipes)]
+    told = {"seed", "dataset", *LOOKS, *({"milestones"} if "iterations" in names else ())}
+    own = run.recipe.to_dict()
+    return {name: own.get(name) for name in names if name not in told and not name.startswith("warmup")}
 
 
 def _tested(run: Run) -> str:

@@ -24,7 +24,6 @@ def degradation_table(runs: Iterable[Run]) -> Table:
     rows, exact = [], []
     for one in group(runs):
         first = one.first
-        marks = sorted({mark for run in one.runs for mark in run.marks()})
         rows.append(
             (
                 first.label,
@@ -32,7 +31,7 @@ def degradation_table(runs: Iterable[Run]) -> Table:
                 str(len(one.runs)),
                 spread(one.train_errors),
                 spread(one.errors),
-                notes.mark(marks),
+                notes.mark(one.marks),
             )
         )
         exact.append({**one.to_dict(), "train_errors": one.train_errors, "errors": one.errors})
@@ -137,7 +136,7 @@ def _plain_against_residual(families: Sequence[Sequence[Group]]) -> Verdict:
 
 def caveats(used: Iterable[Group]) -> tuple[str, ...]:
     """What of these runs is not as in the paper."""
-    return tuple(sorted({mark for one in used for run in one.runs for mark in run.marks()}))
+    return tuple(sorted({mark for one in used for mark in one.marks}))
 
 
 def in_points(a: Group, b: Group, of_a: Sequence[float], of_b: Sequence[float]) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from rescli.analysis.collect import Collection
@@ -25,7 +25,8 @@ class Entry:
     """A network of one file, and one test of it; None where its run has none that can be used.
 
     `run` is the run itself, None for predictions, which may know their recipe all the same. `outdated` are kept tests of other
-    weights than the run has now. `training` says what of the training is not the paper's.
+    weights than the run has now. `training` says what of the training is not the paper's, `weights` and `images` are digests of
+    the weights, and of which images they were trained on.
     """
 
     path: Path
@@ -37,6 +38,7 @@ class Entry:
     outdated: tuple[Tested, ...] = ()
     training: tuple[str, ...] = ()
     weights: str = ""
+    images: str = ""
 
     @property
     def label(self) -> str:
@@ -65,12 +67,13 @@ class Entry:
         """Equal for entries that differ in nothing but the seed. Weights that no recipe is known of are like no others."""
         if self.recipe is None:
             return f"weights of {self.path}"
-        return f"{experiment(self.recipe)} {title(self.spec)} {self.spec.classes} {self.complete} {self.iteration}"
+        task = f"{title(self.spec)} {self.spec.classes} {self.images}"
+        return f"{experiment(self.recipe)} {task} {self.complete} {self.iteration}"
 
     @property
     def beyond_depth(self) -> str:
         """Equal for entries that may be compared: of recipes alike in all but depth and kind of net, or of none."""
-        training = "unknown" if self.recipe is None else beyond_depth(self.recipe)
+        training = "unknown" if self.recipe is None else f"{beyond_depth(self.recipe)} of {self.images}"
         return f"{training} {self.spec.classes} classes of {self.spec.input_size} pixels"
 
 
@@ -88,22 +91,23 @@ class Evidence:
 
 def evidence(found: Collection) -> Evidence:
     """Everything that the ImageNet runs and predictions of a collection say. Reads the weights of runs that hold tests."""
-    entries = [one for run in found.runs if run.imagenet for one in of_run(run)]
+    scores = any(one.single and one.digests[0] for one in found.predictions)
+    entries = [one for run in found.runs if run.imagenet for one in of_run(run, always=scores)]
     entries += [of_predictions(one) for one in found.predictions if one.single]
     kept, twice = _once(entries)
-    return Evidence(
-        entries=tuple(kept),
-        ensembles=tuple(one for one in found.predictions if not one.single),
-        twice=tuple(twice),
-    )
+    ensembles, again = _ensembles_once([one for one in found.predictions if not one.single])
+    return Evidence(entries=tuple(kept), ensembles=tuple(ensembles), twice=(*twice, *again))
 
 
-def of_run(run: Run) -> list[Entry]:
-    """An entry for each test of the weights that the run has now; one without a test if there is none."""
+def of_run(run: Run, *, always: bool = False) -> list[Entry]:
+    """An entry for each test of the weights that the run has now; one without a test if there is none.
+
+    Of a run that has no tests at all the weights are read where that is `always` wanted: there may be scores of them elsewhere.
+    """
     record = read_run(run.path, tensors=False)
     found = tests_in(record.analysis)
     now = ""
-    if found:
+    if found or always:
         record = read_run(run.path)  # tests and weights of one moment: the run may be going on
         found, now = tests_in(record.analysis), digest(record.model)
     current: list[Tested | None] = [test for test in found if test.weights == now]
@@ -119,6 +123,7 @@ def of_run(run: Run) -> list[Entry]:
             outdated=outdated,
             training=run.marks(),
             weights=now,
+            images=run.images,
         )
         for test in current or [None]
     ]
@@ -135,6 +140,7 @@ def of_predictions(one: Predicted) -> Entry:
         test=one.test,
         training=trained(one.specs[0], one.recipes[0], one.iterations[0]),
         weights=one.digests[0],
+        images=one.trained_on[0],
     )
 
 
@@ -159,14 +165,34 @@ def _once(entries: Iterable[Entry]) -> tuple[list[Entry], list[str]]:
     """Each test of the same weights once: a run may hold it, and a file of predictions too."""
     kept: list[Entry] = []
     twice: list[str] = []
-    seen: dict[object, Entry] = {}
     for one in entries:
-        key = one.weights and one.test and (one.weights, one.test.views, one.test.images, one.test.precision)
-        first = seen.setdefault(key, one) if key else one
-        if first is one:
+        first = next((other for other in kept if _same_test(one, other)), None)
+        if first is None:
             kept.append(one)
         else:
             twice.append(f"{one.path}: the same weights and test as {first.path}, counted once{_unlike(one, first)}")
+    return kept, twice
+
+
+def _same_test(a: Entry, b: Entry) -> bool:
+    """Of the same weights, alike; which images they were counts where both say it."""
+    if not a.weights or a.weights != b.weights or a.test is None or b.test is None:
+        return False
+    known = a.test.images_sha256 and b.test.images_sha256
+    return a.test.alike == (b.test if known else replace(b.test, images_sha256=a.test.images_sha256)).alike
+
+
+def _ensembles_once(found: Iterable[Predicted]) -> tuple[list[Predicted], list[str]]:
+    """Each test of the same networks once, in whatever order they were joined."""
+    kept: list[Predicted] = []
+    twice: list[str] = []
+    seen: dict[object, Predicted] = {}
+    for one in found:
+        first = seen.setdefault((tuple(sorted(one.digests)), one.test.alike), one) if all(one.digests) else one
+        if first is one:
+            kept.append(one)
+        else:
+            twice.append(f"{one.path}: the same networks and test as {first.path}, counted once")
     return kept, twice
 
 
@@ -181,7 +207,6 @@ def grouped(entries: Sequence[Entry]) -> list[list[Entry]]:
     """Seeds of one experiment that were tested alike, the paper's recipe first."""
     found: dict[object, list[Entry]] = {}
     for one in entries:
-        test = one.test and (one.test.views, one.test.images, one.test.precision)
-        found.setdefault((one.experiment, test), []).append(one)
+        found.setdefault((one.experiment, one.test and one.test.alike), []).append(one)
     groups = [sorted(group, key=lambda one: one.recipe.seed if one.recipe else 0) for group in found.values()]
     return sorted(groups, key=lambda group: (group[0].test is None, len(group[0].training), str(group[0].path)))

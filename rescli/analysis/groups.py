@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -41,6 +42,17 @@ class Group:
         """The mean training error."""
         return _mean(self.train_errors)
 
+    @property
+    def marks(self) -> list[str]:
+        """What keeps any of them from standing beside the paper's, and one another."""
+        return sorted({mark for run in self.runs for mark in run.marks()} | set(self.repeated))
+
+    @property
+    def repeated(self) -> tuple[str, ...]:
+        """In words, the seeds that several of the runs have: one may be a copy of the other."""
+        seeds = Counter(run.recipe.seed for run in self.runs)
+        return tuple(f"{count} runs of seed {seed}: is one a copy?" for seed, count in seeds.items() if count > 1)
+
     def to_dict(self) -> dict[str, Any]:
         """As a JSON document."""
         first, errors = self.first, self.errors
@@ -59,7 +71,7 @@ class Group:
             "std": deviation(errors) if len(errors) > 1 else None,
             "train_error": self.train_error,
             "finished": first.finished,
-            "marks": sorted({mark for run in self.runs for mark in run.marks()}),
+            "marks": self.marks,
             "forks": {name: list(pair) for name, pair in first.forks().items()},
             "runs": [str(run.path) for run in self.runs],
         }

@@ -62,6 +62,6 @@ def _measured(one: Entry, measure: str) -> tuple[str, float | None, tuple[str, .
     if measure == "center-crop validation":
         return one.beyond_depth, run.error if run else None, ()
     fits = test is not None and (bool(test.scales) if measure == "multi-scale top-1" else test.crops == 10)
-    if test is None or not fits:
+    if test is None or not fits or test.split == "train":  # the claims are about images that no net was trained on
         return one.beyond_depth, None, ()
-    return f"{one.beyond_depth} {test.views} {test.images} {test.precision}", test.top1, images_of(test)
+    return f"{one.beyond_depth} {test.alike}", test.top1, images_of(test)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from rescli.engine.about import OF_NETWORKS
+from rescli.engine.about import OF_NETWORKS, TRAINED_ON
 from rescli.engine.graded import Graded
 from rescli.engine.keep import tested
 from rescli.errors import StoreError, UsageError
@@ -24,7 +24,7 @@ class Predicted:
     """A network, or an ensemble, on the images of one test. `views` says in words what was shown.
 
     `recipes` and `iterations` are those of the runs that the networks come from, None for weights without one; `digests` those
-    of their weights, empty where nobody wrote them down.
+    of their weights, and `trained_on` says on which images, empty where nobody wrote them down.
     """
 
     path: Path
@@ -32,6 +32,7 @@ class Predicted:
     recipes: tuple[Recipe | None, ...]
     iterations: tuple[int | None, ...]
     digests: tuple[str, ...]
+    trained_on: tuple[str, ...]
     views: str
     test: Tested
 
@@ -62,6 +63,7 @@ def read_predicted(path: Path) -> Predicted:
             recipes=tuple(None if one is None else recipe_of(one) for one in about["recipes"]),
             iterations=tuple(None if one is None else int(one) for one in about["iterations"]),
             digests=tuple(str(one or "") for one in about["weights_sha256"]),
+            trained_on=tuple(str(one or "") for one in about.get(TRAINED_ON) or [""] * len(about["networks"])),
             views=str(about.get("views", "")),
             test=tested(Graded(title="", data="", predictions=made)),
         )

@@ -34,22 +34,23 @@ def figures(runs: Sequence[Run]) -> list[Shown]:
     def some(choose: Callable[[Run], bool], least: int, title: str, caption: str) -> None:
         chosen = [run for run in runs if choose(run) and len(run.curve("train")[1])]
         if len({run.recipe.depth for run in chosen}) >= least:
-            shown.append(drawn(title, caption, curves(chosen)))
+            tested = " and ".join(sorted({"validation" if run.tested == "val" else run.tested for run in chosen}))
+            lines = f"Thin dashed lines: training error; bold lines: {tested} error."
+            shown.append(drawn(title, f"{caption} {lines}", curves(chosen)))
 
-    lines = "Thin dashed lines: training error; bold lines: test error."
     some(
         lambda run: run.recipe.plain and run.recipe.depth in (20, 56),
         2,
         "Figure 1",
-        f"Plain nets with 20 and 56 layers. {lines}",
+        "Plain nets with 20 and 56 layers.",
     )
-    some(lambda run: run.recipe.plain, 1, "Figure 6, left", f"Plain nets. {lines}")
-    some(lambda run: not run.recipe.plain and run.recipe.depth < 1000, 1, "Figure 6, middle", f"Residual nets. {lines}")
+    some(lambda run: run.recipe.plain, 1, "Figure 6, left", "Plain nets.")
+    some(lambda run: not run.recipe.plain and run.recipe.depth < 1000, 1, "Figure 6, middle", "Residual nets.")
     some(
         lambda run: not run.recipe.plain and run.recipe.depth in (110, 1202),
         2,
         "Figure 6, right",
-        f"Residual nets with 110 and 1202 layers. {lines}",
+        "Residual nets with 110 and 1202 layers.",
     )
     return shown
 

@@ -45,6 +45,8 @@ class Run:
     metrics: Mapping[str, Mapping[str, npt.NDArray[Any]]]
     environment: Mapping[str, Any]
     sessions: tuple[Mapping[str, Any], ...]
+    images: str = ""
+    """Which photographs it was trained and evaluated on; empty for data sets that are known by name."""
 
     @property
     def label(self) -> str:
@@ -139,13 +141,14 @@ class Run:
 
     def experiment(self) -> str:
         """Equal for runs that differ in nothing but the seed (and in how often they were looked at)."""
-        classes = f", {self.spec.classes} classes" if self.imagenet else ""
-        return experiment(self.recipe) + classes
+        return experiment(self.recipe) + self._task()
 
     def beyond_depth(self) -> str:
         """Equal for runs whose recipes agree in all but seed, depth and kind of net."""
-        classes = f", {self.spec.classes} classes" if self.imagenet else ""
-        return beyond_depth(self.recipe) + classes
+        return beyond_depth(self.recipe) + self._task()
+
+    def _task(self) -> str:
+        return f", {self.spec.classes} classes of {self.images}" if self.imagenet else ""
 
 
 def read(path: Path) -> Run:
@@ -164,6 +167,7 @@ def read(path: Path) -> Run:
             metrics=record.metrics,
             environment=record.environment,
             sessions=tuple(record.sessions),
+            images=record.images,
         )
     except (UsageError, KeyError, TypeError, ValueError) as error:
         why = error.message if isinstance(error, UsageError) else error

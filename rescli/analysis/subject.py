@@ -80,7 +80,7 @@ class Subject:
         """A digest over names and classes of photographs; None for data sets, whose names say enough."""
         if isinstance(self.feed, ResidentImages):
             return None
-        from rescli.data.photographs import fingerprint
+        from rescli.data.listing import fingerprint
 
         return fingerprint(self.feed.photographs).tobytes().hex()
 

@@ -29,7 +29,8 @@ class Table:
 
 
 TRAINING_ERROR = (
-    "training error: mean over the last 1/64 of a run, none where rows of metrics are longer; mean±std over seeds"
+    "training error: mean over the last 1/64 of a run (its last row where that is less than 10 iterations), none where rows of "
+    "metrics are longer; mean±std over seeds"
 )
 
 

@@ -21,7 +21,9 @@ def single_models(number: int, found: Evidence) -> Table:
     A net whose run has no test of this kind has a row too, and a note with the command that makes one.
     """
     kind = KINDS[number]
-    chosen = [_chosen(kind, files) for files in _by_file(found.entries) if kind.takes(files[0].spec)]
+    chosen = _without_tested_elsewhere(
+        [_chosen(kind, files) for files in _by_file(found.entries) if kind.takes(files[0].spec)]
+    )
     notes = Footnotes()
     rows, exact = [], []
     names = [one.net for one in kind.printed]
@@ -61,9 +63,21 @@ def _chosen(kind: Kind, files: Sequence[Entry]) -> Entry:
     """Of one file's tests the one nearest to what the table wants, or the file without a test."""
     fitting = [one for one in files if one.test is not None and bool(one.test.scales) == kind.whole]
     if fitting:
-        return min(fitting, key=lambda one: len(unlike(kind, one.test)))
+        return min(fitting, key=lambda one: _far(kind, one.test))
     outdated = tuple(test for test in files[0].outdated if bool(test.scales) == kind.whole)
     return replace(files[0], test=None, outdated=outdated)
+
+
+def _far(kind: Kind, test: Tested | None) -> tuple[bool, int, int]:
+    """How far a test is from what the table wants: first of all it is not of training images, last of all of many."""
+    assert test is not None
+    return test.split == "train", len(unlike(kind, test)), -test.images
+
+
+def _without_tested_elsewhere(entries: Sequence[Entry]) -> list[Entry]:
+    """Without runs that have no test, where saved scores of the same weights have one."""
+    tested = {one.weights for one in entries if one.test is not None}
+    return [one for one in entries if one.test is not None or not one.weights or one.weights not in tested]
 
 
 def marks_of(kind: Kind, one: Entry) -> tuple[str, ...]:

@@ -81,9 +81,14 @@ def unlike(kind: Kind, test: Tested | None, again: str = "") -> tuple[str, ...]:
         marks.append(f"cropped from a shorter side of {test.shorter} (paper: {usual_shorter(test.size or SIZE)})")
     if test.average == "logits" and test.crops != 1:
         marks.append("logits averaged, not softmax")
-    if test.precision not in ("fp32", "various"):
-        marks.append(f"tested in {test.precision}")
-    return (*marks, *images_of(test), *(no_top5(test) if "top5" in kind.columns else ()))
+    return (*marks, *precision_of(test), *images_of(test), *(no_top5(test) if "top5" in kind.columns else ()))
+
+
+def precision_of(test: Tested) -> tuple[str, ...]:
+    """Where the arithmetic was not fp32, or not that of all members of an ensemble."""
+    if test.precision == "various":
+        return ("some of its members were tested in another precision than others",)
+    return () if test.precision == "fp32" else (f"tested in {test.precision}",)
 
 
 def no_top5(test: Tested) -> tuple[str, ...]:

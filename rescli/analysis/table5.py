@@ -8,7 +8,7 @@ from rescli.analysis.evidence import Evidence, trained
 from rescli.analysis.predicted import Predicted
 from rescli.analysis.run import Run
 from rescli.analysis.table import Footnotes, Table
-from rescli.analysis.table234_rules import KINDS, images_of, no_top5, unlike
+from rescli.analysis.table234_rules import KINDS, images_of, no_top5, precision_of, unlike
 from rescli.profiling.paper import MEMBERS, TABLE5
 
 
@@ -49,7 +49,11 @@ def table5(found: Evidence) -> Table:
         columns=("method", "networks", "top-5 error (%)", "paper, test set (%)", "note"),
         rows=tuple(rows),
         exact=tuple(exact),
-        notes=("the paper's errors are of the test set, ours of the images that were tested", *notes.lines()),
+        notes=(
+            "the paper's errors are of the test set, ours of the images that were tested",
+            *notes.lines(),
+            *(line for line in found.twice if "networks" in line),
+        ),
         right=(1, 2, 3),
     )
 
@@ -58,11 +62,12 @@ def marks_of(one: Predicted) -> tuple[str, ...]:
     """What keeps an ensemble from standing beside the paper's, in words."""
     count, test = len(one.specs), one.test
     marks = [] if count == MEMBERS else [f"{count} networks (paper: {MEMBERS}, of different depths)"]
-    if test.scales:
+    various = one.views in ("", "various")
+    if test.scales and not various:
         marks += unlike(KINDS[4], test)
     else:
-        shown = "its members were shown various views" if one.views in ("", "various") else one.views
-        marks += [shown, *images_of(test), *no_top5(test)]
+        shown = "its members were shown various views" if various else one.views
+        marks += [shown, *precision_of(test), *images_of(test), *no_top5(test)]
     training = [
         mark
         for spec, recipe, iteration in zip(one.specs, one.recipes, one.iterations, strict=True)

@@ -58,7 +58,6 @@ def paper_error(one: Group) -> str | None:
 
 def _row(one: Group, notes: Footnotes) -> tuple[str, ...]:
     first = one.first
-    marks = sorted({mark for run in one.runs for mark in run.marks()})
     return (
         method(one),
         str(first.recipe.depth),
@@ -66,7 +65,7 @@ def _row(one: Group, notes: Footnotes) -> tuple[str, ...]:
         str(len(one.errors)),
         mean_std(one.errors),
         paper_error(one) or "",
-        notes.mark(marks),
+        notes.mark(one.marks),
     )
 
 

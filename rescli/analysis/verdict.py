@@ -45,6 +45,13 @@ def signed(difference: float, edge: float = 0.0) -> str:
     return f"{shown} points"
 
 
+def told(value: float, edge: float) -> str:
+    """A value in %, for people: "0.10", with more digits where rounding would hide on which side of `edge` it is."""
+    shown = f"{value:.2f}"
+    rounded = float(shown)
+    return shown if (rounded > edge, rounded < edge) == (value > edge, value < edge) else f"{value:.6f}".rstrip("0")
+
+
 def counted(a: int, b: int) -> str:
     """How many seeds two means are of: "n = 2", or "n = 2 and 3"."""
     return f"n = {a}" if a == b else f"n = {a} and {b}"

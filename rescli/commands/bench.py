@@ -31,6 +31,9 @@ Depths = Annotated[list[int] | None, option("--depth", help="Layers of the CIFAR
 Batch = Annotated[int, option(min=2, help="Images a batch.")]
 Pairs = Annotated[int, option(min=1, help="Samples of each side; one more of each warms up.")]
 Workers = Annotated[int, option(min=0, help="Processes that prepare the plain loop's images.")]
+Decoders = Annotated[
+    int, option(min=0, help="Processes that prepare the rival's images; of photographs our threads, too (0: all).")
+]
 Dataset = Annotated[str, option(help="cifar10, cifar100 or synthetic, which needs no files.")]
 PrecisionOption = Annotated[Precision, option(help="Of our side; the plain loop's is fp32.")]
 
@@ -104,7 +107,7 @@ def data(
     batch_size: Batch = 128,
     batches: Annotated[int, option(min=1, help="Batches a sample.")] = 50,
     pairs: Pairs = 7,
-    workers: Workers = 2,
+    workers: Decoders = 2,
     dataset: Dataset = "synthetic",
     folder: Annotated[
         Path | None,

@@ -6,6 +6,7 @@ classes; or any folder of images without labels, such as the test server's.
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
@@ -21,7 +22,7 @@ from rescli.data.decode import opened, read
 from rescli.data.truth import UNKNOWN, read_classes, true_labels
 from rescli.errors import DataError, UsageError
 
-__all__ = ["UNKNOWN", "Listing", "Photographs", "list_images", "read_classes", "splits_of"]
+__all__ = ["UNKNOWN", "Listing", "Named", "Photographs", "fingerprint", "list_images", "read_classes", "splits_of"]
 
 SPLITS = ("train", "val")
 FOLDERS = (*SPLITS, "test")
@@ -30,16 +31,8 @@ FOLDERS = (*SPLITS, "test")
 EXTENSIONS = frozenset({".jpeg", ".jpg", ".png", ".bmp", ".ppm", ".webp", ".tif", ".tiff"})
 
 
-class Photographs(Protocol):
-    """Images by name, wherever they are: in folders (`Listing`) or in one file (`data.packed`).
-
-    `files` are their names, `root` is where they are (for messages); `labels` int64 [N] are numbers of `classes`, or
-    `UNKNOWN`. `classes` is empty where nothing names them.
-    """
-
-    @property
-    def root(self) -> Path:
-        """Where they are."""
+class Named(Protocol):
+    """Images by name: `labels` int64 [N] are numbers of `classes`, which is empty where nothing names them, or `UNKNOWN`."""
 
     @property
     def files(self) -> tuple[str, ...]:
@@ -52,6 +45,14 @@ class Photographs(Protocol):
     @property
     def classes(self) -> tuple[str, ...]:
         """Names of the classes."""
+
+
+class Photographs(Named, Protocol):
+    """Named images, wherever they are: in folders (`Listing`) or in one file (`data.packed`); `root` says where."""
+
+    @property
+    def root(self) -> Path:
+        """Where they are, for messages."""
 
     @property
     def labelled(self) -> bool:
@@ -91,6 +92,22 @@ class Listing:
     def labelled(self) -> bool:
         """Whether every class is known."""
         return bool(len(self)) and bool((self.labels != UNKNOWN).all())
+
+
+def as_bytes(name: str) -> bytes:
+    """A name as the folder has it: a file's name need not be text."""
+    return name.encode("utf-8", "surrogateescape")
+
+
+def fingerprint(images: Named) -> npt.NDArray[np.uint8]:
+    """SHA-256 over the names and classes of all images, uint8 [32]: whether they are the same ones again.
+
+    Names without their endings: a pack may hold a PNG as a JPEG.
+    """
+    found = hashlib.sha256(as_bytes("\n".join(images.classes)))
+    for name, label in zip(images.files, images.labels.tolist(), strict=True):
+        found.update(as_bytes(f"\n{Path(name).with_suffix('')} {label}"))
+    return np.frombuffer(found.digest(), np.uint8)
 
 
 def splits_of(root: Path) -> tuple[str, ...]:
@@ -161,6 +178,15 @@ def list_images(
             f"{folder}: holds no images", "Give the folder that holds train/ and val/, or images: --data DIR."
         )
     return _flat(folder, flat, truth, classes)
+
+
+def sorted_into_classes(root: Path, split: str) -> bool:
+    """Whether `root/split` has folders of classes now: a file of true classes that somebody remembers is of no use then."""
+    try:
+        with os.scandir(root / split) as entries:
+            return any(entry.is_dir() and not entry.name.startswith(".") for entry in entries)
+    except OSError:  # whatever is wrong with it is told where its images are listed
+        return False
 
 
 def _check_links(folder: Path, entries: Sequence[os.DirEntry[str]]) -> None:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterator, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -79,19 +77,3 @@ def spread(images: int, number: int | None) -> range | list[int]:
     if number is None or number >= images:
         return range(images)
     return [i * images // number for i in range(number)]
-
-
-def as_bytes(name: str) -> bytes:
-    """A name as the folder has it: a file's name need not be text."""
-    return name.encode("utf-8", "surrogateescape")
-
-
-def fingerprint(images: Photographs) -> npt.NDArray[np.uint8]:
-    """SHA-256 over the names and classes of all images, uint8 [32]: whether they are the same ones again.
-
-    Names without their endings: a pack may hold a PNG as a JPEG.
-    """
-    found = hashlib.sha256(as_bytes("\n".join(images.classes)))
-    for name, label in zip(images.files, images.labels.tolist(), strict=True):
-        found.update(as_bytes(f"\n{Path(name).with_suffix('')} {label}"))
-    return np.frombuffer(found.digest(), np.uint8)

@@ -102,9 +102,14 @@ def _five(pixels: npt.NDArray[np.uint8], size: int) -> list[npt.NDArray[np.uint8
     ]
 
 
+def make_ready() -> None:
+    """Load what resizes, before anything is timed: it takes seconds, and whoever has no photographs does without."""
+    import torchvision.transforms.v2.functional  # noqa: F401
+
+
 def resized(image: Image.Image, shorter: int) -> Image.Image:
     """The image with this shorter side, the other in proportion; bilinear, over all pixels that make one."""
-    from torchvision.transforms.v2 import functional as v2  # takes seconds; whoever has no photographs does without
+    from torchvision.transforms.v2 import functional as v2
 
     made: Image.Image = v2.resize(image, [shorter], antialias=True)
     return made

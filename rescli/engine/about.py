@@ -16,6 +16,9 @@ if TYPE_CHECKING:  # the views load torchvision, which saved scores do not need
 OF_NETWORKS = ("networks", "descriptions", "weights_sha256", "recipes", "iterations")
 """Lists with an entry for each network; the recipe and the iteration are null for weights without a run."""
 
+TRAINED_ON = "trained_on"
+"""A list, too: a digest for each network of which images its run has; files of before have none."""
+
 OF_VIEWS = ("crops", "size", "shorter", "scales", "mirrored", "pooling", "precision", "split")
 """Of an ensemble null where its members differ. Sizes in pixels; crops and shorter are 0 where whole images are shown."""
 
@@ -33,6 +36,7 @@ def about_network(path: Path, bundle: Bundle, views: Views, **rest: Any) -> dict
         "weights_sha256": [digest(bundle.tensors)],
         "recipes": [bundle.origin.get("recipe")],
         "iterations": [bundle.origin.get("iteration")],
+        TRAINED_ON: [bundle.origin.get("images")],
         "crops": 0 if whole else views.crops,
         "size": views.size,
         "shorter": 0 if whole else views.shorter,
@@ -50,7 +54,7 @@ def about_ensemble(members: Sequence[Mapping[str, Any]], names: Sequence[str]) -
         "views": members[0].get("views") if len(views) == 1 else "various",
         "average": members[0].get("average"),
         "members": list(names),
-        **{name: _joined(members, name) for name in OF_NETWORKS if name != "networks"},
+        **{name: _joined(members, name) for name in (*OF_NETWORKS, TRAINED_ON) if name != "networks"},
         **{name: _common([member.get(name) for member in members]) for name in OF_VIEWS},
         "skipped": max(int(member.get("skipped") or 0) for member in members),
     }

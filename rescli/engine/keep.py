@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from rescli.data.listing import fingerprint
 from rescli.engine.graded import Graded
 from rescli.engine.request import stored_recipe
 from rescli.errors import UsageError
@@ -11,6 +12,7 @@ from rescli.recipes.imagenet import ImageNetRecipe
 from rescli.store.annotate import save_analysis
 from rescli.store.network import holds_network, is_store
 from rescli.store.predictions import holds_predictions
+from rescli.store.reader import read_run
 from rescli.store.tested import GROUP, Tested
 
 ELSEWHERE = "Keep its scores in a file: --predictions FILE.h5. The tables take these, too."
@@ -28,13 +30,21 @@ def check_keeps(path: Path) -> None:
 
 
 def keep(path: Path, result: Graded) -> str:
-    """Put the result into the run at `path`, over an earlier one of the same views; returns its place in the store.
+    """Put the result into the run at `path`, over an earlier one of the same views and images; returns its place in the store.
 
     Raises `UsageError` where there is no error to keep, and `StoreError` as `save_analysis` does.
     """
     test = tested(result)
-    save_analysis(path, f"{GROUP}/{test.name}", test.to_tree())
-    return f"/analysis/{GROUP}/{test.name}"
+    name = test.name if _own(path, test) else f"{test.name}-{test.images_sha256[:8]}"
+    save_analysis(path, f"{GROUP}/{name}", test.to_tree())
+    return f"/analysis/{GROUP}/{name}"
+
+
+def _own(path: Path, test: Tested) -> bool:
+    """Whether a test is of the images that the run was trained or evaluated on, as far as it says which these are."""
+    inputs = read_run(path, tensors=False).inputs
+    own = [inputs[name].tobytes().hex() for name in ("images_sha256", "tested_sha256") if name in inputs]
+    return not own or test.images_sha256 in own
 
 
 def tested(result: Graded) -> Tested:
@@ -60,4 +70,5 @@ def tested(result: Graded) -> Tested:
         precision=str(about["precision"] or "various"),
         weights=str(about["weights_sha256"][0] or "") if len(about["weights_sha256"]) == 1 else "",
         iteration=iteration if len(about["iterations"]) == 1 else None,
+        images_sha256=fingerprint(made).tobytes().hex(),
     )

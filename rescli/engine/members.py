@@ -41,6 +41,22 @@ def mean_of(members: Sequence[Predictions], names: Sequence[str]) -> Predictions
     )
 
 
+def check_different(members: Sequence[tuple[Path, Sequence[str | None], str]]) -> None:
+    """Of each member the digests of its networks, and its views. Raises `UsageError` for a network that would count twice.
+
+    Scores of one network from different views are no repetition.
+    """
+    seen: dict[tuple[str, str], Path] = {}
+    for path, digests, views in members:
+        for one in filter(None, digests):
+            first = seen.setdefault((one, views), path)
+            if first is not path:
+                raise UsageError(
+                    f"{first} and {path} are of the same weights and views, which would count twice",
+                    "Leave one of them out.",
+                )
+
+
 def check_tasks(widths: Mapping[Path, int]) -> None:
     """Of each member's number of classes. Raises `UsageError` where they differ."""
     (first, classes), *others = widths.items()

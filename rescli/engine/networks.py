@@ -124,6 +124,7 @@ def _of_run(path: Path) -> Bundle:
         "recipe": recipe.to_dict(),
         "data": last.get("data"),
         "truth": last.get("truth"),
+        "images": record.images,
         "classes": [name.decode(errors="surrogateescape") for name in names],  # a folder's name need not be text
     }
     return Bundle(spec=spec, tensors=record.model, preprocessing=inputs, origin=origin)

@@ -14,6 +14,7 @@ import numpy.typing as npt
 from rescli.data.decode import DamagedImage, in_parallel, threads
 from rescli.data.listing import Photographs, list_images, splits_of
 from rescli.data.packing import MEAN_SHORTER, MEAN_SIZE, SUBSAMPLING, Prepared, for_training, kept_whole
+from rescli.data.views import make_ready
 from rescli.engine.observer import Observer, Silent
 from rescli.errors import DataError, UsageError
 from rescli.store.pack import Pack, PackedSplit
@@ -73,6 +74,7 @@ def pack(asked: Packing, observer: Observer | None = None) -> PackMade:
     splits: dict[str, PackedSplit] = {}
     made: list[SplitPacked] = []
     with new_pack(asked.out, room) as file:
+        make_ready()
         watching.begin(0, sum(map(len, listings.values())), 1)
         try:
             for name, images in listings.items():

@@ -16,12 +16,13 @@ from rescli.data.decode import decoder as host_decoder
 from rescli.data.decode import threads
 from rescli.data.gpu import JpegDevice
 from rescli.data.gpu import decoder as gpu_decoder
-from rescli.data.listing import Photographs, list_images
+from rescli.data.listing import Photographs, as_bytes, fingerprint, list_images
 from rescli.data.locate import training_photographs
 from rescli.data.mean import mean_of_sum
 from rescli.data.packed import Packed
-from rescli.data.photographs import as_bytes, fingerprint, pixel_sums, spread
+from rescli.data.photographs import pixel_sums, spread
 from rescli.data.pixels import PhotographFeed
+from rescli.data.views import make_ready
 from rescli.engine.observer import Observer
 from rescli.engine.photograph_batches import Stream
 from rescli.engine.request import Request
@@ -95,6 +96,7 @@ class Streamed:
             rows = spread(self.images, self._recipe.mean_images)
             first, count = self._team.share(len(rows))
             self._observer.note(f"the mean image of {len(rows):,} training images ...")
+            make_ready()
             self._observer.begin(0, count, 1)
             try:
                 sums = pixel_sums(

@@ -9,6 +9,7 @@ from typing import Any
 
 from rescli.backends.base import State, Totals, Worker
 from rescli.backends.registry import choose
+from rescli.data.listing import sorted_into_classes
 from rescli.engine.prepare import Prepared, precision_of
 from rescli.engine.progress import Metrics, Progress
 from rescli.engine.request import Request
@@ -56,13 +57,15 @@ def resumed(request: Request, record: RunRecord) -> Request:
         accumulate=last.get("accumulate") if request.accumulate is None else request.accumulate,
         decode=request.decode or last.get("decode"),
         data=request.data or _remembered(stored, last, "data"),
-        truth=request.truth or (None if _packed(request.data, last) else _remembered(stored, last, "truth")),
+        truth=request.truth or (None if _knows_itself(request.data, last) else _remembered(stored, last, "truth")),
     )
 
 
-def _packed(data: Path | None, last: Mapping[str, Any]) -> bool:
-    """Whether images are in another file now, which knows their classes by itself."""
-    return data is not None and data.is_file() and data.resolve() != Path(str(last.get("data"))).resolve()
+def _knows_itself(data: Path | None, last: Mapping[str, Any]) -> bool:
+    """Whether the true classes are where the images are now: in another file than before, or in folders of classes."""
+    if data is not None and data.is_file() and data.resolve() != Path(str(last.get("data"))).resolve():
+        return True
+    return sorted_into_classes(data or Path(str(last.get("data"))), "val")
 
 
 def _remembered(stored: Recipe, last: Mapping[str, Any], what: str) -> Path | None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from rescli.data.devkit import Devkit
+from rescli.data.listing import sorted_into_classes
 from rescli.data.locate import photographs
 from rescli.data.views import Views
 from rescli.engine.evaluate import evaluate_run, evaluate_weights
@@ -132,7 +133,7 @@ def trial(asked: Scoring, bundle: Bundle) -> Trial:
         raise UsageError("--pooling and --mirrored are for whole images", "Leave them out, or name --scales.")
     data, images = photographs(asked.data, bundle.origin.get("data")), dict(asked.photographs)
     truth = truth_of(bundle, data)
-    if truth is not None and asked.split in (None, "val"):
+    if truth is not None and asked.split in (None, "val") and not sorted_into_classes(data, "val"):
         images.setdefault("truth", truth)
     return Trial(
         data=data,

@@ -29,6 +29,8 @@ SESSION = (
     *("processes", "compile", *VERSIONS),
 )
 """What is kept of a session: where it ran, in general. Not the host, the command line with its paths, the process."""
+MOST_ITERATIONS = 2**62
+"""More than this, and arithmetic with the iterations of a curve overflows."""
 CURVE = ("iteration", "error")
 RESPONSES = (*("label", "network", "dataset", "split", "images", "iteration", "precision", "statistics", "weights"),)
 NUMBERS = ("images", "iteration", "batches", "batch_size")
@@ -57,6 +59,8 @@ def run_to_dict(run: Run) -> dict[str, Any]:
 def run_from_dict(values: Mapping[str, Any]) -> Run:
     """The run of `run_to_dict`'s values."""
     recipe = CifarRecipe.from_dict(values["recipe"])
+    if recipe.iterations > MOST_ITERATIONS:
+        raise ValueError(f"a recipe of {recipe.iterations} iterations")
     classes = info(recipe.dataset).classes
     return Run(
         path=Path(f"{values['name']}.h5"),

@@ -71,17 +71,22 @@ def conduct(order: Order, stop: StopSignals, tell: Callable[[str], None]) -> tup
 
 def check(settings: Settings) -> None:
     """Whether images and backend are there, and nothing in the environment makes other runs. Raises a `RescliError`."""
-    foreign = sorted(name for name in os.environ if name.startswith(FOREIGN))
-    if foreign:
-        raise UsageError(
-            f"the environment variable {foreign[0]} would change every run of the study", f"Unset it: {foreign[0]}."
-        )
+    check_environment()
     if info(settings.dataset).needs_files:
         find(settings.dataset, settings.data)
     if settings.backend != "auto":
         from rescli.backends.registry import choose  # it loads torch
 
         choose(settings.backend)
+
+
+def check_environment() -> None:
+    """Raises `UsageError` for a variable that is an option of every run, those whose lines are printed too."""
+    foreign = sorted(name for name in os.environ if name.startswith(FOREIGN))
+    if foreign:
+        raise UsageError(
+            f"the environment variable {foreign[0]} would change every run of the study", f"Unset it: {foreign[0]}."
+        )
 
 
 def conclude(element: Element, order: Order, stop: StopSignals, tell: Callable[[str], None]) -> Result | None:

@@ -36,7 +36,10 @@ DRAWING = 3.0
 
 @dataclass(frozen=True, kw_only=True)
 class Estimated:
-    """One run: what is left of it. Seconds, bytes; `disk` is what it does not occupy yet."""
+    """One run: what is left of it. Seconds, bytes; `disk` is what it does not occupy yet.
+
+    `error` says why it cannot be trained, where something else has its place, or a store that cannot be read.
+    """
 
     name: str
     iterations: int
@@ -46,6 +49,7 @@ class Estimated:
     seconds: float
     memory: int
     disk: int
+    error: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -165,6 +169,7 @@ def _left(run: Planned, state: State, timing: Timing, loading: float) -> Estimat
         seconds=beginning + 1.01 * iterations * timing.step + evaluations * timing.evaluation,
         memory=timing.memory,
         disk=0 if run.path.exists() else store_bytes(run.net),
+        error=state.error if state.word in ("other", "unreadable") else "",
     )
 
 

@@ -22,14 +22,20 @@ def gather(studies: Iterable[Path], refuse: Refuse = lambda _: None) -> tuple[tu
     one with the planned name, else the first. Raises `StoreError` for a folder without stores, and where nothing is left.
     """
     paths: list[Path] = []
+    folders: list[Path] = []
     for study in studies:
-        these = sorted(study.glob("*.h5")) if os.path.isdir(study) else [study]  # noqa: PTH112 - the reading says why
+        if os.path.isdir(study):  # noqa: PTH112 - False, where it may not be looked at: the reading says why
+            named = sorted(study.glob("*.h5"))
+            folders += [path for path in named if path.is_dir()]  # whose runs are none of the study's
+            these = [path for path in named if not path.is_dir()]
+        else:
+            these = [study]
         if not these:
             raise StoreError(f"{study}: no run stores there", "`rescli runs list DIR` shows the runs in a folder.")
         paths += these
     found = collect(paths, refuse=refuse)
     chosen: dict[Any, Run] = {}
-    skipped = list(found.skipped)
+    skipped = [*found.skipped, *(Skipped(path=path, why="a folder, not a run store") for path in folders)]
     for run in sorted(found.runs, key=lambda run: (not run.finished, -run.iteration, not as_planned(run))):
         first = chosen.setdefault((run.experiment(), run.recipe.seed), run)
         if first is not run:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from rescli.analysis.recipes import word
+from rescli.analysis.recipes import differences, word
 from rescli.analysis.run import Run
 from rescli.reproduce.element import Net
 from rescli.reproduce.elements import CIFAR, ELEMENTS
@@ -17,13 +17,20 @@ def differing(runs: Sequence[Run]) -> list[str]:
     found: dict[str, int] = {}
     for run in runs:
         both = {**run.differences(), **run.forks()}
-        for name, (paper, ours) in both.items():
+        own = the_papers_own(run)
+        for name, (paper, ours) in ((name, pair) for name, pair in both.items() if name not in own):
             text = f"{name} is {word(ours)}; the paper's is {word(paper)}"
             found[text] = found.get(text, 0) + 1
     unfinished = sum(not run.finished for run in runs)
     lines = [f"- In {count} of {len(runs)} runs {text}." for text, count in found.items()]
     lines += [f"- {unfinished} of {len(runs)} runs are not finished."] if unfinished else []
     return lines or [f"- Nothing that rescli knows of, in {len(runs)} runs."]
+
+
+def the_papers_own(run: Run) -> set[str]:
+    """What the paper has done otherwise with this very net than its recipe says: without the warm-up, in footnote 5."""
+    net = next((net for element in CIFAR for net in element.nets if net.is_of(run.recipe)), None)
+    return set() if net is None else set(differences(net.recipe().resolved()))
 
 
 def not_run(runs: Sequence[Run]) -> list[str]:

@@ -18,7 +18,7 @@ from rescli.analysis.table6 import paper_error
 from rescli.errors import UsageError
 from rescli.recipes.cifar import PAPER_ITERATIONS
 from rescli.reproduce.chapters import Chapter, chapters
-from rescli.reproduce.lacking import differing, not_run
+from rescli.reproduce.lacking import differing, not_run, the_papers_own
 from rescli.reproduce.results import Result
 from rescli.reproduce.settings import PAPER_DATASET, Settings
 from rescli.reproduce.summaries import Summaries
@@ -109,8 +109,9 @@ def command(one: Result, chapter: Chapter) -> str | None:
         words += [f"--depth {depth}" for depth in dict.fromkeys(net.depth for net in there)]
     these = [run for net in there for run in runs[net]]
     first = min(run.recipe.seed for run in these)
-    seeds = max(run.recipe.seed for run in these) - first + 1
-    if any(seeds != net.runs for net in there):
+    needed = {net: max(run.recipe.seed for run in runs[net]) - first + 1 for net in there}
+    seeds, usual = max(needed.values()), sum(net.runs for net in there)
+    if any(needed[net] > net.runs for net in there) or usual > seeds * len(there):
         words.append(f"--seeds {seeds}")
     words += [f"--seed {first}"] if first else []
     if chapter.iterations != PAPER_ITERATIONS:
@@ -119,7 +120,9 @@ def command(one: Result, chapter: Chapter) -> str | None:
     words += [f"--precision {precision}" for precision in precisions if len(precisions) == 1]
     if chapter.dataset != PAPER_DATASET:
         words.append(f"--dataset {chapter.dataset}")
-    words += [f"--out {chapter.study}"] if chapter.marks else []
+    several = len({run.recipe.precision for run in chapter.runs if run.finished}) > 1
+    apart = f"-{precisions.pop()}" if several and len(precisions) == 1 else ""  # a study is of one precision
+    words += [f"--out {chapter.study}{apart}"] if chapter.marks or apart else []
     return " ".join(words)
 
 
@@ -153,7 +156,8 @@ def _differences(runs: Sequence[Run]) -> list[str]:
     forks = [
         f"{name} {word(ours)} (paper: {word(paper)})" for run in runs for name, (paper, ours) in run.forks().items()
     ]
-    return list(dict.fromkeys([mark for run in runs for mark in run.marks()] + forks))
+    marks = [mark for run in runs for mark in run.marks() if mark.split(" ")[0] not in the_papers_own(run)]
+    return list(dict.fromkeys(marks + forks))
 
 
 def devices(run: Run) -> str:

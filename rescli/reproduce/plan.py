@@ -111,7 +111,9 @@ def plan(
 def named(element: Element, settings: Settings, folder: Path, names: Iterable[str]) -> tuple[Planned, ...]:
     """The runs of an element that have these names, as `plan` would plan them; what is no name of one is left out."""
     wanted = set(names)
-    seeds = {int(seed) for name in wanted for seed in [name.rpartition("-seed")[2]] if seed.isdecimal()}
+    ends = [name.rpartition("-seed")[2] for name in wanted]
+    digits = len(str(MAX_SEED))
+    seeds = {int(end) for end in ends if end.isdecimal() and len(end) <= digits and int(end) <= MAX_SEED}
     return tuple(
         run
         for seed in sorted(seeds)

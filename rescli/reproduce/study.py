@@ -17,6 +17,7 @@ from rescli.errors import RescliError, StoreError, UsageError
 from rescli.recipes.stored import recipe_of
 from rescli.reproduce.plan import Planned
 from rescli.reproduce.settings import FIXED, Settings
+from rescli.store.files import previous_of
 from rescli.store.listing import look
 from rescli.store.lock import RunLock, holder
 from rescli.store.owner import Holder
@@ -60,9 +61,9 @@ def state_of(run: Planned) -> State:
         at_work = holder(run.path)  # one that has begun writes its first store after some seconds
         return State(word="missing" if at_work is None else "running", holder=at_work)
     listed = look(run.path)
-    offer = f"`rescli runs restore {shlex.quote(str(run.path))}` may help"
+    offer = f"; `rescli runs restore {shlex.quote(str(run.path))}` may help" if previous_of(run.path).exists() else ""
     if listed.status == "unreadable":
-        return State(word="unreadable", error=f"{listed.error}; {offer}", holder=listed.holder)
+        return State(word="unreadable", error=f"{listed.error}{offer}", holder=listed.holder)
     summary = listed.summary
     facts = {
         "network": run.net.recipe().spec(classes=10).name,
@@ -77,7 +78,7 @@ def state_of(run: Planned) -> State:
         try:
             wrong = _strays(run)
         except RescliError as error:  # behind a header that is whole
-            return State(word="unreadable", error=f"{error.message}; {offer}", summary=summary, holder=listed.holder)
+            return State(word="unreadable", error=f"{error.message}{offer}", summary=summary, holder=listed.holder)
     if wrong:
         return State(word="other", error=_another(run, wrong), summary=summary)
     words: dict[str, Word] = {"finished": "finished", "diverged": "diverged", "running": "running"}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
@@ -51,6 +52,12 @@ class RunRecord:
     def last_session(self) -> Mapping[str, JSON]:
         """Of the sessions that have trained it; empty where a store tells of none."""
         return self.sessions[-1] if self.sessions else {}
+
+    @property
+    def images(self) -> str:
+        """Which photographs it is trained and evaluated on: a digest of the digests; empty for data sets known by name."""
+        parts = [self.inputs[name].tobytes() for name in ("images_sha256", "tested_sha256") if name in self.inputs]
+        return hashlib.sha256(b"".join(parts)).hexdigest() if parts else ""
 
     def snapshot(self) -> RunRecord:
         """The same record with memory of its own, so that training may go on with the tensors behind the arrays."""

@@ -18,7 +18,8 @@ class Tested:
 
     `crops` and `shorter` are 0 and `scales` are not empty where whole images were shown; for crops `pooling` is empty.
     `skipped` counts damaged images that were left out. `weights` is the digest of the tensors that were tested (empty where
-    nobody wrote it down), `iteration` None for weights without a run.
+    nobody wrote it down), `iteration` None for weights without a run. `images_sha256` says which images they were, by name and
+    class (empty where nobody wrote it down).
     """
 
     top1: float
@@ -37,12 +38,18 @@ class Tested:
     precision: str
     weights: str = ""
     iteration: int | None = None
+    images_sha256: str = ""
 
     @property
     def views(self) -> tuple[Any, ...]:
         """Equal for tests that show the same images in the same way. The average of a single view is no choice."""
         average = self.average if self.crops != 1 else ""
         return (self.split, self.crops, self.size, self.shorter, self.scales, self.mirrored, self.pooling, average)
+
+    @property
+    def alike(self) -> tuple[Any, ...]:
+        """Equal for tests of the same images, shown and computed alike."""
+        return (*self.views, self.images, self.images_sha256, self.classes, self.precision)
 
     @property
     def name(self) -> str:
@@ -78,6 +85,8 @@ class Tested:
             "top1_error": np.float64(self.top1),
             "top1_error@units": "%",
         }
+        if self.images_sha256:
+            tree["@images_sha256"] = self.images_sha256
         if self.top5 is not None:
             tree |= {"top5_error": np.float64(self.top5), "top5_error@units": "%"}
         if self.scales:
@@ -110,6 +119,7 @@ class Tested:
                 precision=str(tree["@precision"]),
                 weights=str(tree["@weights_sha256"]),
                 iteration=None if int(tree["@iteration"]) < 0 else int(tree["@iteration"]),
+                images_sha256=str(tree.get("@images_sha256", "")),
             )
         except (KeyError, TypeError) as error:
             raise ValueError(f"not the result of a test: {error}") from error

@@ -52,12 +52,14 @@ def a_run(
     done: int | None = None,
     classes: int | None = None,
     now: int | None = None,
+    images: int | None = None,
     tests: tuple[dict[str, Any], ...] = (),
     **recipe: Any,
 ) -> Path:
     """A run of the paper's recipe with a 10-crop test of these errors, if any, and more tests (`a_test`'s words).
 
-    `now` other than the seed: the weights went on after the test. `done` iterations of an unfinished one.
+    `now` other than the seed: the weights went on after the test. `done` iterations of an unfinished one. Runs on other
+    `images` have another number there.
     """
     settled = ImageNetRecipe(**{"precision": "fp32", "momentum_form": "caffe", **recipe}).resolved()
     model = weights(hash_of(settled))
@@ -66,6 +68,7 @@ def a_run(
     iteration = settled.iterations if done is None else done
     status: Any = "finished" if done is None else "stopped"
     names = {} if classes is None else {"classes": np.array([f"n{n:03}".encode() for n in range(classes)])}
+    which = {} if images is None else {"images_sha256": np.full(32, images, np.uint8)}
     path.parent.mkdir(parents=True, exist_ok=True)
     assert settled.eval_every
     assert settled.log_every
@@ -81,7 +84,7 @@ def a_run(
                 "train": _curve(iteration, settled.log_every, train_error),
                 "val": _curve(iteration, settled.eval_every, error),
             },
-            inputs={"mean_image": np.full((4, 4, 3), 0.5, np.float32), **names},
+            inputs={"mean_image": np.full((4, 4, 3), 0.5, np.float32), **names, **which},
             model=model if now is None else weights(now),
             momentum={},
             analysis={"tests": {test.name: test.to_tree() for test in found}} if found else {},
@@ -123,9 +126,10 @@ def ensemble(path: Path, members: list[Path], *, wrong: int, images: int = 20, c
 
 
 def of(wrong: int, images: int, classes: int, about: Any) -> Predictions:
-    """Scores whose best class is the first one, and the true class the last one where it is to be wrong."""
+    """All images are of the first class; where the scores are to be wrong that is the last one by them."""
     found = np.tile(np.linspace(1, 0, classes, dtype=np.float32), (images, 1))
-    labels = np.where(np.arange(images) < wrong, classes - 1, 0)
+    found[:wrong] = found[:wrong, ::-1]
+    labels = np.zeros(images, np.int64)
     files = tuple(f"{number}.JPEG" for number in range(images))
     return Predictions(
         scores=found, labels=labels, files=files, classes=tuple(f"n{n:03}" for n in range(classes)), about=about

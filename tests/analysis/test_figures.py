@@ -248,3 +248,23 @@ def test_names_of_files_are_no_formulas(name: str, tmp_path: Path) -> None:
     for key in (plot.key, {}):  # names at the ends of the lines, or above the panels
         svg = figure_bytes(replace(plot, panels=panels, key=key), "svg").decode()
         assert {"\udcff": "\ufffd"}.get(name, name) in svg
+
+
+def test_curves_of_one_net_are_told_apart(tmp_path: Path) -> None:
+    """By what of their recipes is not the same; seeds share a colour."""
+    runs = [read(a_run(tmp_path / f"{seed}.h5", seed=seed)) for seed in (0, 1)]
+    assert {line.group for line in curves(runs).panels[0].lines} == {"ResNet-20"}
+    runs += [read(a_run(tmp_path / "short.h5", iterations=4000)), read(a_run(tmp_path / "slow.h5", learning_rate=0.01))]
+    assert {line.group for line in curves(runs).panels[0].lines} == {
+        "ResNet-20, iterations 64,000, learning_rate 0.1",
+        "ResNet-20, iterations 4,000, learning_rate 0.1",
+        "ResNet-20, iterations 64,000, learning_rate 0.01",
+    }
+
+
+def test_captions_say_which_error_it_is(tmp_path: Path) -> None:
+    for depth in (20, 56):
+        a_run(tmp_path / f"{depth}.h5", depth=depth, plain=True, validation=5000)
+    text = report(collect([tmp_path]), Measured(), title="held out")
+    assert "bold lines: validation error." in text
+    assert "bold lines: test error." not in text

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from rescli.analysis.claims_imagenet import depth_claims
 from rescli.analysis.compare import compare
 from rescli.analysis.groups import group
 from rescli.analysis.recipes import choices, differences
@@ -125,3 +126,26 @@ def test_a_cifar_run_beside_an_imagenet_run(tmp_path: Path) -> None:
     found = rows(compare([a, b]))
     assert found["dataset"] == ("cifar10", "imagenet")
     assert found["val error"] == ("", "30.00 %")
+
+
+def test_the_images_make_an_experiment(tmp_path: Path) -> None:
+    """Runs on other images are no seeds of one another, and no claim compares them."""
+    a_run(tmp_path / "a.h5", model="plain18", top1=20.0, classes=10, images=1)
+    a_run(tmp_path / "b.h5", model="plain18", top1=60.0, classes=10, images=2, seed=1)
+    a_run(tmp_path / "c.h5", model="plain34", top1=70.0, classes=10, images=2)
+    table = single_models(2, known(tmp_path))
+    assert [row[1:3] for row in table.rows if row[0] == "plain-18"] == [("1", "20.00"), ("1", "60.00")]
+    assert len(group([read(tmp_path / "a.h5"), read(tmp_path / "b.h5")])) == 2
+    first, *_ = depth_claims(known(tmp_path))
+    assert first.numbers == ("10-crop top-1: plain-18 60.00 %, plain-34 70.00 % (+10.00 points, n = 1)",)
+    same = compare([read(tmp_path / "a.h5"), read(tmp_path / "b.h5")])
+    assert any(row[0] == "images" for row in same.rows)
+
+
+def test_images_that_a_net_was_trained_on_say_nothing_of_its_error(tmp_path: Path) -> None:
+    trained = {"split": "train", "top1": 5.0}
+    a_run(tmp_path / "a.h5", model="plain18", tests=({"top1": 27.9, "precision": "bf16"}, {**trained, "top1": 9.0}))
+    a_run(tmp_path / "b.h5", model="plain34", tests=({"top1": 28.5, "precision": "bf16"}, {**trained, "top1": 8.0}))
+    first, *_ = depth_claims(known(tmp_path))
+    assert (first.answer, len(first.numbers)) == ("yes", 1)
+    assert rows(single_models(2, known(tmp_path)))["plain-18"][:2] == ("1", "27.90")

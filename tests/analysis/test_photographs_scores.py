@@ -19,22 +19,27 @@ from rescli.models.names import network
 from rescli.profiling.paper import SCALES
 from rescli.store import tested
 from rescli.store.predictions import encode_predictions, read_predictions
+from rescli.store.reader import read_run
 from tests.analysis.photographs import a_run, a_test, ensemble, known, note_of, rows, scores, weights, whole
 
 
 def test_predictions_stand_beside_runs_and_the_same_test_counts_once(tmp_path: Path) -> None:
-    path = a_run(tmp_path / "run.h5", model="resnet50", tests=({"images": 20, "classes": 10},), classes=10)
+    for folder in ("apart", "here"):
+        (tmp_path / folder).mkdir()
+    which = known(scores(tmp_path / "apart" / "x.h5", network("resnet50", classes=10), wrong=1)).entries[0].test
+    assert which is not None
+    test = {"images": 20, "classes": 10, "images_sha256": which.images_sha256}
+    path = a_run(tmp_path / "here" / "run.h5", model="resnet50", tests=(test,), classes=10)
     run = read(path)
-    from rescli.store.reader import read_run
 
     origin = {"recipe": run.recipe.to_dict(), "iteration": 600_000}
-    scores(tmp_path / "same.h5", run.spec, wrong=5, origin=origin, model=read_run(path).model)
+    scores(tmp_path / "here" / "same.h5", run.spec, wrong=5, origin=origin, model=read_run(path).model)
     other = replace(run.recipe, seed=1).to_dict()
-    scores(tmp_path / "seed1.h5", run.spec, wrong=7, origin={"recipe": other, "iteration": 600_000})
+    scores(tmp_path / "here" / "seed1.h5", run.spec, wrong=7, origin={"recipe": other, "iteration": 600_000})
 
-    table = single_models(3, known(tmp_path))
+    table = single_models(3, known(tmp_path / "here"))
     assert rows(table)["ResNet-50"][:3] == ("2", "30.00±7.07", "21.00±19.80")
-    assert table.notes[-1] == f"{tmp_path / 'same.h5'}: the same weights and test as {path}, counted once"
+    assert table.notes[-1] == f"{tmp_path / 'here' / 'same.h5'}: the same weights and test as {path}, counted once"
 
 
 def test_another_error_of_the_same_weights_is_counted_once_and_told(tmp_path: Path) -> None:
@@ -184,3 +189,35 @@ def test_names_of_tests() -> None:
     assert replace(test, **whole(scales=(224,), mirrored=False, pooling="global")).name == (
         "scales-224-not-mirrored-global"
     )
+
+
+def test_a_run_whose_scores_are_in_a_file_is_tested(tmp_path: Path) -> None:
+    path = a_run(tmp_path / "run.h5", model="resnet50", classes=10)
+    run = read(path)
+    origin = {"recipe": run.recipe.to_dict(), "iteration": 600_000}
+    scores(tmp_path / "s.h5", run.spec, wrong=5, origin=origin, model=read_run(path).model)
+    ours = [row for row in single_models(3, known(tmp_path)).rows if row[0] == "ResNet-50"]
+    assert [row[1] for row in ours] == ["1"], "and no second row that says not tested so yet"
+
+
+def test_the_same_ensemble_counts_once(tmp_path: Path) -> None:
+    members = [
+        scores(tmp_path / f"{name}.h5", network(name, classes=10), wrong=4) for name in ("resnet50", "resnet152")
+    ]
+    ensemble(tmp_path / "e1.h5", members, wrong=2)
+    ensemble(tmp_path / "e2.h5", members[::-1], wrong=2)
+    found = table5(known(tmp_path))
+    assert sum(row[0].startswith("ensemble of 2") for row in found.rows) == 1
+    assert found.notes[-1].endswith(f"the same networks and test as {tmp_path / 'e1.h5'}, counted once")
+
+
+def test_members_in_other_precisions_are_marked(tmp_path: Path) -> None:
+    one = scores(tmp_path / "a.h5", network("resnet50", classes=10), wrong=4)
+    for precision, mark in (
+        ("bf16", "some of its members were tested in another precision than others"),
+        ("fp32", ""),
+    ):
+        other = scores(tmp_path / "bb.h5", network("resnet152", classes=10), wrong=3, precision=precision)
+        made = ensemble(tmp_path / "e.h5", [one, other], wrong=2)
+        marks = note_of(table5(known(made)), table5(known(made)).rows[-1][-1])
+        assert (mark in marks) == bool(mark)

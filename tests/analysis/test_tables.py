@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from rescli.analysis.groups import group
 from rescli.analysis.run import read
 from rescli.analysis.table import Footnotes, mean_std
 from rescli.analysis.table6 import table6
-from rescli.analysis.verdict import signed
+from rescli.analysis.verdict import signed, told
 from rescli.errors import StoreError
 from rescli.store.reader import read_run
 from rescli.store.record import RunRecord
@@ -366,3 +367,24 @@ def test_what_a_shell_makes_of_a_star_is_one_net(tmp_path: Path) -> None:
 )
 def test_rounding_hides_no_difference(difference: float, edge: float, words: str) -> None:
     assert signed(difference, edge) == words
+
+
+@pytest.mark.parametrize(
+    ("value", "edge", "words"),
+    [
+        (0.0996, 0.1, "0.0996"),
+        (0.1, 0.1, "0.10"),
+        (59.998, 60.0, "59.998"),
+        (60.004, 60.0, "60.004"),
+        (75.0, 60.0, "75.00"),
+    ],
+)
+def test_rounding_hides_no_side_of_an_edge(value: float, edge: float, words: str) -> None:
+    assert told(value, edge) == words
+
+
+def test_two_files_of_one_seed_are_asked_about(tmp_path: Path) -> None:
+    shutil.copy(a_run(tmp_path / "a.h5", error=8.7), tmp_path / "b.h5")
+    runs = collect([tmp_path]).runs
+    for table in (table6(runs), degradation_table(runs)):
+        assert any(line.endswith("2 runs of seed 0: is one a copy?") for line in table.notes)

@@ -42,6 +42,11 @@ def test_an_ensemble_is_the_mean_of_the_saved_predictions(
     for words in (("--net", "resnet18"), ("--backend", "cpu"), ("--data", "cifar10"), ("--stride-in", "3x3")):
         refused = rescli("eval", saved[0], *words)
         assert (refused.code, f"{words[0]} would have no effect" in refused.err) == (2, True), refused.err
+    for twice in ((saved[0], saved[0]), (built[0], saved[0], *where)):
+        refused = rescli("eval", "ensemble", *twice)
+        assert (refused.code, "same weights and views, which would count twice" in refused.err) == (2, True), (
+            refused.err
+        )
     alone = rescli("eval", saved[0], "--json").document
     assert alone["images"] == 2 * CLASSES
     for command in (("runs", "show"), ("runs", "verify"), ("build", "--weights"), ("analyze", "table6")):

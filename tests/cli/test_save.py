@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from rescli.data.listing import fingerprint, list_images
 from rescli.models.build import build
 from rescli.models.weights.digest import digest
 from rescli.recipes.imagenet import ImageNetRecipe
@@ -274,3 +275,21 @@ def test_scores_as_text_cannot_be_joined(rescli: Rescli, photographs: Path, run:
     for words in (("ensemble", run, text), (text,)):
         refused = rescli("eval", *words)
         assert (refused.code, "scores as .csv are for reading" in refused.err) == (2, True)
+
+
+def test_a_test_of_other_images_takes_no_place(rescli: Rescli, photographs: Path, run: Path, tmp_path: Path) -> None:
+    """A run's own images are those that it was evaluated on; a test of some of them does not replace that of all."""
+    own = fingerprint(list_images(photographs, "val"))
+    write_run(run, replace(read_run(run), inputs={**read_run(run).inputs, "tested_sha256": own}))
+    part = tmp_path / "part"
+    for name in NAMES:
+        (part / "val" / name).mkdir(parents=True)
+        (part / "val" / name / "0.JPEG").symlink_to(photographs / "val" / name / "0.JPEG")
+    line = ("eval", run, "--crops", "1", "--threads", "1", "--save", "--data")
+    assert "/analysis/tests/1-crop." in rescli(*line, photographs).err
+    assert "/analysis/tests/1-crop-" in rescli(*line, part).err
+    kept = read_run(run).analysis["tests"]
+    assert sorted(test["@images"] for test in kept.values()) == [CLASSES, 2 * CLASSES]
+    assert next(iter(kept.values()))["@images_sha256"] == own.tobytes().hex()
+    table = rescli("analyze", "table3", run, "--json").document
+    assert [row["images"] for row in table["rows"] if row.get("n")] == [2 * CLASSES]

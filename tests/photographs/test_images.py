@@ -178,6 +178,25 @@ def test_the_true_classes_hold_where_a_runs_own_images_are_named(
     assert told == [told[0]] * 3
 
 
+def test_images_that_were_sorted_since_need_no_file_of_their_classes(
+    trained: Train, photographs: Path, tmp_path: Path, rescli: Rescli
+) -> None:
+    data, truth = tmp_path / "data", tmp_path / "truth.txt"
+    shutil.copytree(photographs / "train", data / "train")
+    (data / "val").mkdir()
+    found = sorted((photographs / "val").rglob("*.JPEG"))
+    for path in found:
+        shutil.copy(path, data / "val" / f"{path.parent.name}_{path.name}")
+    truth.write_text("\n".join(f"{path.parent.name}_{path.name} {path.parent.name}" for path in found))
+    trained(little(iterations=2, precise_bn=0), data=data, truth=truth)
+    before = rescli("eval", tmp_path / "run.h5", "--threads", "1", "--json").document["top1_error"]
+    for path in found:
+        (data / "val" / path.parent.name).mkdir(exist_ok=True)
+        (data / "val" / f"{path.parent.name}_{path.name}").rename(data / "val" / path.parent.name / path.name)
+    after = rescli("eval", tmp_path / "run.h5", "--threads", "1", "--json")
+    assert (after.code, after.document["top1_error"]) == (0, before), after.err
+
+
 def test_a_name_that_is_no_text(trained: Train, photographs: Path, tmp_path: Path) -> None:
     copy = tmp_path / "copy"
     shutil.copytree(photographs, copy)

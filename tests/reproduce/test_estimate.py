@@ -64,6 +64,13 @@ def test_what_is_left_is_added_up(
 
     trainer(**{"synthetic-plain56-64-seed0": "die"})  # after half of it
     rescli(*words)
+    store = tmp_path / "s" / "synthetic-plain20-64-seed0.h5"
+    whole = store.read_bytes()
+    store.write_bytes(whole[:3000])
+    damaged = rescli(*words, "--dry-run")
+    assert "synthetic-plain20-64-seed0 cannot be trained: " in damaged.err
+    assert "truncated within its header" in damaged.err
+    store.write_bytes(whole)
     left = rescli(*words, "--dry-run", "--json").document
     assert [run["iterations"] for run in left["runs"]] == [0, 32]
     assert left["seconds"] == pytest.approx(3 + 1 + 1.01 * 32 * 0.5 + 10 + 3)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -184,3 +185,42 @@ def test_a_session_that_left_nothing_trained_nothing(tmp_path: Path) -> None:
     assert devices(read_one(path)) == "AMD EPYC, 2 threads"
     write_run(path, replace(read_run(path), sessions=sessions[:1]))
     assert devices(read_one(path)) == "NVIDIA H100"
+
+
+def named(text: str, element: str) -> str:
+    """The command that the page names for an element."""
+    (found,) = re.findall(rf"`(rescli reproduce {element}[^`]*)`", text)
+    return str(found)
+
+
+def written(folder: Path) -> str:
+    summarize([folder], folder / "s")
+    return page(read(folder / "s"), folder / "s", folder / "page.md")
+
+
+def test_the_papers_own_numbers_of_seeds_need_no_word(tmp_path: Path) -> None:
+    for depth, seeds in ((20, 1), (32, 1), (44, 1), (56, 1), (110, 5), (1202, 1)):
+        for seed in range(seeds):
+            a_run(tmp_path / f"resnet{depth}-seed{seed}.h5", depth=depth, seed=seed, **AS_STUDIED)
+    assert named(written(tmp_path), "table6") == "rescli reproduce table6 --precision fp32"
+    for seed in range(1, 5):
+        (tmp_path / f"resnet110-seed{seed}.h5").unlink()
+    shutil.rmtree(tmp_path / "s")
+    assert named(written(tmp_path), "table6") == "rescli reproduce table6 --seeds 1 --precision fp32"
+
+
+def test_studies_in_several_precisions_have_folders_of_their_own(tmp_path: Path) -> None:
+    for depth in (20, 56):
+        a_run(tmp_path / f"plain{depth}-seed0.h5", depth=depth, plain=True, **AS_STUDIED)
+        a_run(tmp_path / f"resnet{depth}-seed0.h5", depth=depth, **{**AS_STUDIED, "precision": "bf16"})
+    text = written(tmp_path)
+    assert named(text, "fig1") == "rescli reproduce fig1 --precision fp32 --out study-fp32"
+    assert named(text, "fig6-middle").endswith("--depth 20 --depth 56 --precision bf16 --out study-bf16")
+
+
+def test_footnote_5_is_the_papers_own(tmp_path: Path) -> None:
+    a_run(tmp_path / "resnet110-nowarmup-seed0.h5", depth=110, warmup=False, **AS_STUDIED)
+    text = written(tmp_path)
+    assert "ResNet-110 without warm-up" in text
+    assert "warmup is off" not in text
+    assert ": warmup " not in text

@@ -13,7 +13,7 @@ from rescli.errors import UsageError
 from rescli.reproduce.element import Element, Net
 from rescli.reproduce.elements import element
 from rescli.reproduce.places import places
-from rescli.reproduce.plan import plan, script
+from rescli.reproduce.plan import named, plan, script
 from rescli.reproduce.settings import Settings
 from tests.cli.conftest import Rescli
 
@@ -175,3 +175,16 @@ def test_a_folder_called_like_an_element_stays_in_the_command(rescli: Rescli) ->
 def test_seeds_that_no_run_takes(rescli: Rescli) -> None:
     refused = rescli("reproduce", "fig1", "--seed", str(2**63 - 1), "--seeds", "2", "--print")
     assert (refused.code, "seeds up to 9223372036854775808" in refused.err) == (2, True)
+
+
+def test_names_with_seeds_that_no_run_takes_are_no_runs(tmp_path: Path) -> None:
+    names = [f"plain20-seed{seed}" for seed in ("1", "9" * 20, "9" * 5000, str(2**63), "x")]
+    assert [run.name for run in named(element("fig1"), Settings(), tmp_path, names)] == ["plain20-seed1"]
+
+
+def test_lines_are_not_printed_where_the_environment_would_change_them(
+    rescli: Rescli, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RESCLI_TRAIN_CIFAR_LEARNING_RATE", "0.01")
+    refused = rescli("reproduce", "fig1", "--print")
+    assert (refused.code, "would change every run of the study" in refused.err) == (2, True)

@@ -234,16 +234,21 @@ def test_what_another_process_is_at_work_on_is_left_to_it(rescli: Rescli, traine
     run = planned(tmp_path)[0]
     command = [sys.executable, "-m", "tests.reproduce.trainer", *run.arguments()]
     with subprocess.Popen(command, stdout=subprocess.DEVNULL) as other:
-        until(lambda: state_of(run).word == "running" and run.path.exists())
-        done = rescli("reproduce", "fig1", *SMALL, "--out", tmp_path)
-        assert done.code == 75, done.err
-        assert "1 of 2 runs are finished, others are at work on the rest" in done.err
-        assert f"process {other.pid}" in done.err
-        waiting = threading.Timer(0.5, lambda: other.send_signal(signal.SIGTERM))
-        waiting.start()
-        trainer()
-        done = rescli("reproduce", "fig1", "--wait", "--out", tmp_path)  # takes it up where the other one has left it
-        waiting.join()
+        try:
+            until(lambda: state_of(run).word == "running" and run.path.exists())
+            done = rescli("reproduce", "fig1", *SMALL, "--out", tmp_path)
+            assert done.code == 75, done.err
+            assert "1 of 2 runs are finished, others are at work on the rest" in done.err
+            assert f"process {other.pid}" in done.err
+            waiting = threading.Timer(0.5, lambda: other.send_signal(signal.SIGTERM))
+            waiting.start()
+            trainer()
+            done = rescli(
+                "reproduce", "fig1", "--wait", "--out", tmp_path
+            )  # takes it up where the other one has left it
+            waiting.join()
+        finally:
+            other.terminate()  # it waits for a signal, also where something else has failed
     assert done.code == 0, done.err
     assert "goes on after iteration 32" in done.err
 

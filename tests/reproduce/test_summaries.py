@@ -11,7 +11,7 @@ import pytest
 from rescli.analysis.collect import collect
 from rescli.analysis.figures import figure_bytes
 from rescli.errors import StoreError
-from rescli.reproduce.codec import dumps
+from rescli.reproduce.codec import dumps, run_from_dict, run_to_dict
 from rescli.reproduce.elements import CIFAR
 from rescli.reproduce.gather import gather
 from rescli.reproduce.results import result
@@ -187,3 +187,18 @@ def test_a_summary_that_was_changed_names_itself(where: str, value: object, tmp_
     path.write_text(json.dumps(values))
     with pytest.raises(StoreError, match=r"plain20-seed0\.json: not the summary of a run"):
         read(tmp_path / "s")
+
+
+def test_folders_called_as_stores_are_no_runs_of_a_study(tmp_path: Path) -> None:
+    a_run(tmp_path / "plain20-seed0.h5", plain=True)
+    a_run(tmp_path / "old.h5" / "plain20-seed7.h5", plain=True, seed=7)
+    runs, skipped = gather([tmp_path])
+    assert [run.path.name for run in runs] == ["plain20-seed0.h5"]
+    assert [(one.path.name, one.why) for one in skipped] == [("old.h5", "a folder, not a run store")]
+
+
+def test_a_recipe_without_end_is_no_summary(tmp_path: Path) -> None:
+    run = collect([a_run(tmp_path / "plain20-seed0.h5", plain=True)]).runs[0]
+    values = run_to_dict(run)
+    with pytest.raises(ValueError, match="iterations"):
+        run_from_dict({**values, "recipe": {**values["recipe"], "iterations": 10**29}})

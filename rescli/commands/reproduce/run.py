@@ -39,7 +39,9 @@ def run(
     names: Names,
     # Which runs
     out: Out = Path("study"),
-    seeds: Annotated[int | None, option(min=1, help="Runs of every net.", default="as many as the paper's")] = None,
+    seeds: Annotated[
+        int | None, option(min=1, max=10_000, help="Runs of every net.", default="as many as the paper's")
+    ] = None,
     seed: Annotated[int, option(min=0, help="The first seed.")] = 0,
     depth: Annotated[
         list[int] | None, option("--depth", help="Only nets with so many layers; repeatable.", default="all")
@@ -105,7 +107,7 @@ def run(
     )
     for mark in settings.marks:
         console.note(f"Not the paper's: {mark}")
-    from rescli.reproduce.conduct import Order
+    from rescli.reproduce.conduct import Order, check_environment
     from rescli.reproduce.plan import check_depths, plan, script
 
     check_depths([one for one in elements if one not in elsewhere], depth or ())
@@ -115,6 +117,8 @@ def run(
         if one not in elsewhere
     }
     order = Order(elements=wanted, settings=settings, folder=out, jobs=jobs, wait=wait)
+    if print or slurm is not None:
+        check_environment()
     if print:
         lines = [*(one.line for one in order.runs), *commands]
         _print(elements, lines, then=_command(without=[one.name for one in elsewhere]), json=json)
@@ -194,6 +198,9 @@ def _estimate(order: Order, *, json: bool) -> None:
         ],
         right=(1, 2, 3, 4, 5, 6),
     )
+    for one in found.runs:
+        if one.error:
+            console.note(f"{one.name} cannot be trained: {one.error}")
     console.pairs(
         {
             "runs": f"{len(found.runs)}, {found.jobs} side by side, {found.iterations:,} iterations to do",

@@ -65,7 +65,7 @@ def _is_origin(values: Mapping[str, Any]) -> bool:
         and isinstance(recipe.get("dataset", ""), str)
         and isinstance(names, list)
         and all(isinstance(name, str) for name in names)
-        and all(values.get(name) is None or isinstance(values[name], str) for name in ("data", "truth"))
+        and all(values.get(name) is None or isinstance(values[name], str) for name in ("data", "truth", "images"))
         and (values.get("iteration") is None or type(values["iteration"]) is int)
     )
 
