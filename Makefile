@@ -28,11 +28,9 @@ $(READY): pyproject.toml
 demo: $(READY)  ## train, evaluate and look at a small net: on CIFAR-10 if it is found, else on the built-in images
 	@PATH="$(abspath $(BIN)):$$PATH" sh tools/demo.sh "$(DEMO)"
 
-# By whole files, in their order: what a file has trained is shared by its tests, and the slowest ones are not left for the end.
-SHARED := -n $(JOBS) --dist loadfile --no-loadscope-reorder
-
+# By whole files: what a file has trained is shared by its tests.
 test: $(READY)  ## the test suite, two files at a time (JOBS=2)
-	$(BIN)/python -m pytest $(SHARED)
+	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile
 
 test-long: $(READY)  ## the tests that take minutes, too
 	$(BIN)/python -m pytest -m "long or not long"
@@ -40,7 +38,7 @@ test-long: $(READY)  ## the tests that take minutes, too
 test-lowest: $(READY)  ## the tests with the oldest libraries that pyproject.toml allows, in an environment of their own (needs uv)
 	$(PYTHON) -m venv --clear $(VENV)-lowest
 	$(BIN)/uv pip install --quiet --resolution lowest-direct --python $(VENV)-lowest/bin/python -e '.[dev]'
-	$(VENV)-lowest/bin/python -m pytest $(SHARED)
+	$(VENV)-lowest/bin/python -m pytest -n $(JOBS) --dist loadfile
 
 test-gpu: $(READY)  ## the tests that need a CUDA device
 	@$(BIN)/python -c 'import sys, torch; sys.exit(not torch.cuda.is_available())' || \

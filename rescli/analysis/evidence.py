@@ -79,11 +79,14 @@ class Entry:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Evidence:
-    """Single networks, and ensembles. `twice` names files that repeat what another one says, which counts once."""
+    """Single networks, and ensembles. `twice` names files that repeat what another one says, which counts once; `joined_twice`
+    those of ensembles.
+    """
 
     entries: tuple[Entry, ...] = ()
     ensembles: tuple[Predicted, ...] = ()
     twice: tuple[str, ...] = ()
+    joined_twice: tuple[str, ...] = ()
 
     def __bool__(self) -> bool:
         return bool(self.entries or self.ensembles)
@@ -96,7 +99,7 @@ def evidence(found: Collection) -> Evidence:
     entries += [of_predictions(one) for one in found.predictions if one.single]
     kept, twice = _once(entries)
     ensembles, again = _ensembles_once([one for one in found.predictions if not one.single])
-    return Evidence(entries=tuple(kept), ensembles=tuple(ensembles), twice=(*twice, *again))
+    return Evidence(entries=tuple(kept), ensembles=tuple(ensembles), twice=tuple(twice), joined_twice=tuple(again))
 
 
 def of_run(run: Run, *, always: bool = False) -> list[Entry]:

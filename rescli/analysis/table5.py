@@ -52,7 +52,7 @@ def table5(found: Evidence) -> Table:
         notes=(
             "the paper's errors are of the test set, ours of the images that were tested",
             *notes.lines(),
-            *(line for line in found.twice if "networks" in line),
+            *found.joined_twice,
         ),
         right=(1, 2, 3),
     )

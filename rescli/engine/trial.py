@@ -140,11 +140,10 @@ def _run(
                     skipped.append(listing.files[row])
             for worker, into in zip(workers, scores, strict=True):
                 _score(worker, good, asked.views, into)
-            observer.step(rows[-1] + 1)
-            if not before and rows[-1] + 1 < len(
-                listing
-            ):  # the first images are slower: kernels are chosen, or compiled
-                started, before = time.perf_counter(), rows[-1] + 1
+            done = rows[-1] + 1
+            observer.step(done)
+            if not before and done < len(listing):  # the first images are slower: kernels are chosen, or compiled
+                started, before = time.perf_counter(), done
     finally:
         observer.end()
     taken = time.perf_counter() - started
