@@ -394,3 +394,10 @@ def test_a_resume_compares_each_option_with_the_stored_one(rescli: Rescli, tmp_p
     assert "warmup_lr was 0.02, now 0.03" in changed.err
     assert without_effect.code == 2
     assert "synthetic is built in" in without_effect.err
+
+
+def test_a_run_that_no_list_shows_says_so(tmp_path: Path, rescli: Rescli) -> None:
+    words = (*SYNTHETIC, "--depth", "8", "--batch-size", "16", "--threads", "1", "--dry-run", "--out")
+    said = "does not end in .h5: lists and tables"
+    assert rescli(*words, tmp_path / "run").err.count(said) == 1
+    assert said not in rescli(*words, tmp_path / "run.h5").err

@@ -132,20 +132,26 @@ def test_what_is_left_out_is_decided_when_a_run_begins(trained: Train, photograp
     assert (record.status, record.inputs["skipped"].tolist()) == ("finished", [])
 
 
+def flattened(photographs: Path, folder: Path) -> str:
+    """The same images with `val/` as it is published, in no folders of classes; returns the lines of --truth."""
+    shutil.copytree(photographs / "train", folder / "train")
+    (folder / "val").mkdir()
+    lines = []
+    for path in sorted((photographs / "val").rglob("*.JPEG")):
+        name = f"{path.parent.name}_{path.name}"
+        shutil.copy(path, folder / "val" / name)
+        lines.append(f"{name} {path.parent.name}")
+    return "\n".join(lines)
+
+
 def test_validation_images_in_no_folders_have_their_classes_in_a_file(
     trained: Train, photographs: Path, tmp_path: Path
 ) -> None:
     flat = tmp_path / "flat"
-    shutil.copytree(photographs / "train", flat / "train")
-    (flat / "val").mkdir()
-    lines = []
-    for path in sorted((photographs / "val").rglob("*.JPEG")):
-        name = f"{path.parent.name}_{path.name}"
-        shutil.copy(path, flat / "val" / name)
-        lines.append(f"{name} {path.parent.name}")
+    lines = flattened(photographs, flat)
     with pytest.raises(DataError, match="--truth"):
         trained(little(), data=flat)
-    (tmp_path / "truth.txt").write_text("\n".join(lines))
+    (tmp_path / "truth.txt").write_text(lines)
     _, sorted_in = trained(little(iterations=2, precise_bn=0), name="sorted.h5")
     with pytest.raises(StoppedEarly):
         trained(little(iterations=2, precise_bn=0), data=flat, truth=tmp_path / "truth.txt", observer=StopsTraining(1))
@@ -157,14 +163,7 @@ def test_the_true_classes_hold_where_a_runs_own_images_are_named(
     trained: Train, photographs: Path, tmp_path: Path, rescli: Rescli
 ) -> None:
     flat, packed, truth = tmp_path / "flat", tmp_path / "flat.h5", tmp_path / "truth.txt"
-    shutil.copytree(photographs / "train", flat / "train")
-    (flat / "val").mkdir()
-    lines = []
-    for path in sorted((photographs / "val").rglob("*.JPEG")):
-        name = f"{path.parent.name}_{path.name}"
-        shutil.copy(path, flat / "val" / name)
-        lines.append(f"{name} {path.parent.name}")
-    truth.write_text("\n".join(lines))
+    truth.write_text(flattened(photographs, flat))
     assert rescli("data", "pack", "--data", flat, "--out", packed).code == 0
     recipe = little(iterations=2, precise_bn=0)
     with pytest.raises(StoppedEarly):
@@ -182,17 +181,13 @@ def test_images_that_were_sorted_since_need_no_file_of_their_classes(
     trained: Train, photographs: Path, tmp_path: Path, rescli: Rescli
 ) -> None:
     data, truth = tmp_path / "data", tmp_path / "truth.txt"
-    shutil.copytree(photographs / "train", data / "train")
-    (data / "val").mkdir()
-    found = sorted((photographs / "val").rglob("*.JPEG"))
-    for path in found:
-        shutil.copy(path, data / "val" / f"{path.parent.name}_{path.name}")
-    truth.write_text("\n".join(f"{path.parent.name}_{path.name} {path.parent.name}" for path in found))
+    truth.write_text(flattened(photographs, data))
     trained(little(iterations=2, precise_bn=0), data=data, truth=truth)
     before = rescli("eval", tmp_path / "run.h5", "--threads", "1", "--json").document["top1_error"]
-    for path in found:
-        (data / "val" / path.parent.name).mkdir(exist_ok=True)
-        (data / "val" / f"{path.parent.name}_{path.name}").rename(data / "val" / path.parent.name / path.name)
+    for path in list((data / "val").iterdir()):
+        name, _, rest = path.name.partition("_")
+        (data / "val" / name).mkdir(exist_ok=True)
+        path.rename(data / "val" / name / rest)
     after = rescli("eval", tmp_path / "run.h5", "--threads", "1", "--json")
     assert (after.code, after.document["top1_error"]) == (0, before), after.err
 

@@ -110,10 +110,7 @@ def carry_out(
     """Whatever of training, looking and printing was asked for; `fetch` is called first where images may be missing."""
     if print_config:
         print_recipe(request, json=json)
-        return
-    if request.path.suffix != ".h5":
-        console.note(f"{request.path} does not end in .h5: lists and tables of a folder's runs leave it out.")
-    if dry_run:
+    elif dry_run:
         look(request, json=json)
     elif devices > 1 and not in_a_job():
         launch(request, devices, fetch=fetch)
@@ -148,8 +145,14 @@ def _as_it_goes_on(request: Request) -> tuple[Request, RunRecord | None]:
     return resumed(request, record), record if record.status == "finished" else None
 
 
+def _tell_name(path: Path) -> None:
+    if path.suffix != ".h5":
+        console.note(f"{path} does not end in .h5: lists and tables of a folder's runs leave it out.")
+
+
 def look(request: Request, *, json: bool) -> None:
     """What the run would need and take."""
+    _tell_name(request.path)
     if (finished := _as_it_goes_on(request)[1]) is not None:
         from rescli.engine.train import outcome
 
@@ -175,6 +178,7 @@ def look(request: Request, *, json: bool) -> None:
 
 def train(request: Request, *, json: bool, fetch: Callable[[], None] | None = None) -> None:
     """Train, here."""
+    _tell_name(request.path)
     from rescli.console.progress import watch
     from rescli.engine.stopping import StopSignals
 
@@ -188,6 +192,7 @@ def train(request: Request, *, json: bool, fetch: Callable[[], None] | None = No
 
 def train_several(requests: list[Request], *, json: bool, fetch: Callable[[], None] | None = None) -> None:
     """Train several runs at once, here."""
+    _tell_name(requests[0].path)
     from rescli.console.progress import watch
     from rescli.engine.stopping import StopSignals
 
